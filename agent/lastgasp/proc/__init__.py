@@ -1,0 +1,6 @@
+"""What the kernel says, one module per source: bytes in, plain values out.
+
+Parsers are pure and know no policy, no clock and nothing of the rest of lastgasp. A value that the kernel did
+not give is ``None``, which is not zero. Parsers raise nothing on any bytes: what makes no sense is absent.
+``files`` does the reading, below a root that tests point at a captured tree.
+"""

@@ -1,0 +1,71 @@
+"""/proc/PID/smaps (fs/proc/task_mmu.c), summed by mapping while it streams by.
+
+The kernel holds the target's mmap lock while it fills one read's buffer, so the caller reads little at a time
+and may stop in between; ``Summary`` takes the pieces as they come.
+"""
+
+COLUMNS = (b"size", b"rss", b"pss", b"anonymous", b"private_dirty", b"swap")
+_FIELDS = {
+    b"Size:": 0,
+    b"Rss:": 1,
+    b"Pss:": 2,
+    b"Anonymous:": 3,
+    b"Private_Dirty:": 4,
+    b"Swap:": 5,
+}
+
+
+class Summary:
+    """Sums of COLUMNS (kB) by mapping name.
+
+    A file's mappings add up under its path, and so does the nameless memory right behind them (its .bss).
+    Other nameless memory is "[anon]"; names that the kernel gives in brackets stay.
+    """
+
+    __slots__ = ("_end", "_file", "_rest", "_sums", "mappings", "totals")
+
+    def __init__(self) -> None:
+        self.totals: dict[bytes, list[int]] = {}
+        self.mappings = 0  # areas seen
+        self._rest = b""
+        self._sums: list[int] = [0] * 6
+        self._end = -1  # where the area before ended
+        self._file = b""  # and the file it was of
+
+    def feed(self, piece: bytes) -> None:
+        """Take the next piece of the file, cut anywhere."""
+        lines = (self._rest + piece).split(b"\n")
+        self._rest = lines.pop()
+        for line in lines:
+            words = line.split(None, 5)
+            if not words:
+                continue
+            field = _FIELDS.get(words[0])
+            if field is not None:
+                if len(words) > 1 and words[1].isdigit():
+                    self._sums[field] += int(words[1])
+            elif not words[0].endswith(b":"):
+                self._begin(words)
+
+    def _begin(self, words: list[bytes]) -> None:
+        """An area's first line: "start-end perms offset device inode name"."""
+        first, _, last = words[0].partition(b"-")
+        try:
+            start, end = int(first, 16), int(last, 16)
+        except ValueError:
+            return
+        name = words[5].rstrip() if len(words) > 5 else b""
+        if name:
+            self._file = name if name[:1] == b"/" else b""
+        elif self._file and start == self._end:
+            name = self._file
+            self._file = b""  # only the first nameless area behind a file is its .bss
+        else:
+            name = b"[anon]"
+            self._file = b""
+        self._end = end
+        self.mappings += 1
+        sums = self.totals.get(name)
+        if sums is None:
+            sums = self.totals[name] = [0] * 6
+        self._sums = sums

@@ -1,0 +1,10 @@
+"""/proc/PID/statm (fs/proc/array.c): pages. Its third word is file and shmem pages together (since 2.6.34)."""
+
+
+def parse(raw: bytes) -> tuple[int, int, int] | None:
+    """Total (virtual), resident, and shared (file + shmem) pages; anonymous is resident minus shared."""
+    words = raw.split(None, 3)
+    try:
+        return int(words[0]), int(words[1]), int(words[2])
+    except (ValueError, IndexError):
+        return None

@@ -1,0 +1,34 @@
+"""/proc/PID/status (fs/proc/array.c): kB where it says kB. Kernel threads and zombies have no Vm lines."""
+
+COLUMNS = (
+    b"VmHWM",
+    b"VmLck",
+    b"VmData",
+    b"RssAnon",  # since 4.5, as the next two
+    b"RssFile",
+    b"RssShmem",
+    b"VmPTE",
+    b"VmPMD",  # 4.0 to 4.14
+    b"VmSwap",
+    b"voluntary_ctxt_switches",
+    b"nonvoluntary_ctxt_switches",
+)
+
+
+def parse(raw: bytes) -> tuple[int | None, ...]:
+    """Values of COLUMNS. Name, the one line under the process's control, comes first and is escaped by the kernel."""
+    found: dict[bytes, int] = {}
+    for line in raw.splitlines():
+        name, _, rest = line.partition(b":")
+        if name in COLUMNS:
+            number = rest.split(None, 1)[:1]
+            if number and number[0].isdigit():
+                found[name] = int(number[0])
+    return tuple([found.get(name) for name in COLUMNS])
+
+
+def uid(raw: bytes) -> int | None:
+    """The real user id."""
+    at = raw.find(b"\nUid:")
+    words = raw[at + 5 : at + 40].split(None, 1) if at >= 0 else []
+    return int(words[0]) if words and words[0].isdigit() else None

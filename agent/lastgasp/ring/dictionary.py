@@ -1,0 +1,3 @@
+"""Preset deflate dictionary 1: text that nearly every block repeats. Part of the format: never change it."""
+
+DICTIONARY = b""

@@ -1,0 +1,320 @@
+"""The agent: one thread, one loop, deciding when to sample and when to write.
+
+Ticks are due at fixed distances, never busy and never drifting; a PSI trigger or an OOM report does not wait for
+one. Nothing in here raises on account of what it reads or writes.
+"""
+
+import _signal
+import posix
+import select
+import time
+
+from lastgasp.proc import files
+from lastgasp.recorder import once
+from lastgasp.recorder.alerts import Alerts
+from lastgasp.recorder.control import Control
+from lastgasp.recorder.kernel_log import FULL_REPORTS, KernelLog
+from lastgasp.recorder.loop import Loop
+from lastgasp.recorder.mirror import Mirror
+from lastgasp.recorder.pressure import Pressure
+from lastgasp.recorder.sampler import Sampler
+from lastgasp.recorder.wear import Wear
+from lastgasp.ring.writer import RingWriter
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lastgasp.recorder.config import Config
+    from lastgasp.recorder.ring_file import OpenedRing
+
+CLOCK_STEP_NS = 500_000_000
+KEY_INTERVAL = 4  # every fourth block can be decoded alone: 5 % more bytes than one in a hundred
+KMSG_PAUSE_MS = 50  # a kernel that talks all the time wakes the agent no more often than this
+TRIGGER = b"some 100000 1000000\0"  # 100 ms of stall within a second; the kernel overwrites the last byte
+OWN = (
+    b"missed_ticks",
+    b"write_errors",
+    b"lost_bytes",
+    b"untracked",
+    b"brief",
+    b"execs",
+    b"exits",
+    b"events_missed",
+    b"log_missed",
+    b"early_writes",
+)
+
+
+def boot_ms() -> int:
+    """Milliseconds since boot, suspend included (CLOCK_BOOTTIME, 2.6.39)."""
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000
+
+
+def wall_offset_ns() -> int:
+    """CLOCK_REALTIME minus CLOCK_BOOTTIME."""
+    return time.time_ns() - time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+
+
+def read_boot_id(root: bytes) -> bytes:
+    """The 16 bytes of this boot's random id, zeros if the kernel gives none."""
+    raw = (files.read(root + b"proc/sys/kernel/random/boot_id", 64) or b"").strip().replace(b"-", b"")
+    try:
+        return bytes.fromhex(raw.decode())[:16].ljust(16, b"\0")
+    except ValueError:
+        return bytes(16)
+
+
+class Agent:
+    """Everything that lives while the agent runs."""
+
+    def __init__(
+        self,
+        config: "Config",
+        ring: "OpenedRing",
+        reload: "Callable[[], Config] | None" = None,
+        root: bytes = b"/",
+        clock: "Callable[[], int]" = boot_ms,
+    ) -> None:
+        """``reload`` reads the configuration again on SIGHUP; ``clock`` gives milliseconds since boot."""
+        self.config = config
+        self.ring = ring
+        self.reload = reload
+        self.clock = clock
+        self.writer = RingWriter(
+            ring.storage, ring.place, ring.block_size, read_boot_id(root), wall_offset_ns, KEY_INTERVAL
+        )
+        self.encoder = self.writer.encoder
+        self.sampler = Sampler(self.encoder, config, root)
+        self._own = self.encoder.table(b"recorder", OWN)
+        self.log = KernelLog(self.encoder, config.kernel_log_level, root + b"dev/kmsg")
+        if ring.same_boot:
+            self.log.since_us = ring.end_ms * 1000
+        self.mirror = Mirror(self.writer, root + b"dev/pmsg0") if config.pmsg else None
+        self.alerts = Alerts(self.encoder, config)
+        self.pressure = Pressure(config.pressure_available, config.pressure_stall)
+        self.wear = Wear(config.flash_budget, ring.block_size)
+        self.control = Control(config.control_socket, self._answer)
+        self.loop = Loop()
+        self.trigger_errno = 0
+        self.started_ms = clock()
+        self.missed_ticks = 0
+        self.early_writes = 0
+        self.stopping = False
+        self._due_ms = self._slow_due_ms = self._flushed_ms = self.started_ms
+        self._listen_again_ms = -1
+        self._block = self.writer.place.block_number
+        self._offset_ns = wall_offset_ns()
+        self.loop.watch(self.log.fd, self._on_log)
+        self.loop.watch(self.control.fd, self._on_connection)
+        self._set_trigger(root)
+
+    # -- life ------------------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Until SIGTERM or SIGINT; then everything is on flash and the stop is marked as a clean one."""
+        self.loop.catch_signals(self._on_signal)
+        self.start()
+        while not self.stopping:
+            self.turn()
+        self.stop()
+
+    def start(self) -> None:
+        """Write who and where we are."""
+        now = self.clock()
+        self.encoder.event(now, b"start", [(b"note", note.encode()) for note in self.ring.notes])
+        self.sampler.write_machine(now)
+
+    def turn(self) -> None:
+        """One turn of the loop: what is due, then wait for something to happen."""
+        now = self.clock()
+        if now >= self._due_ms:
+            self.tick(now)
+            now = self.clock()
+        until = self._due_ms
+        if self._listen_again_ms >= 0:
+            if self._listen_again_ms <= now:
+                self._listen_again_ms = -1
+                self.loop.watch(self.log.fd, self._on_log)
+            else:
+                until = min(until, self._listen_again_ms)
+        self.loop.wait(until - now)
+
+    def stop(self) -> None:
+        """Mark a clean stop and flush."""
+        self.encoder.event(self.clock(), b"stop", [])
+        self.writer.flush()
+        self.control.close()
+
+    # -- a tick ----------------------------------------------------------------------------------------
+
+    def tick(self, now: int) -> None:
+        """Take one sample and see that it gets where it belongs."""
+        slow = now >= self._slow_due_ms
+        self._schedule(now, slow)
+        self._note_clock_step(now)
+        self.sample(now, slow)
+        self._judge_alerts(now)
+        if self.pressure.on:
+            if self.wear.allows(now):
+                self.early_writes += 1
+                self.flush()
+        elif now - self._flushed_ms >= self.config.flush_interval:
+            self.flush()
+        if self.mirror is not None:
+            self.mirror.update()
+        if self._block != self.writer.place.block_number:
+            self._block = self.writer.place.block_number
+            self.sampler.new_block(now, self._block)
+
+    def _schedule(self, now: int, slow: bool) -> None:
+        interval = self.config.pressure_interval if self.pressure.on else self.config.interval
+        self._due_ms += interval
+        if self._due_ms <= now:
+            missed = (now - self._due_ms) // interval + 1
+            self.missed_ticks += missed
+            self._due_ms += missed * interval
+        if slow:
+            self._slow_due_ms = now + self.config.slow_interval
+            self._put_own(now)
+            for fd in list(self.control.clients):  # who connected and said nothing
+                self.loop.unwatch(fd)
+                self.control.drop(fd)
+
+    def sample(self, now: int, slow: bool) -> None:
+        """Take a sample and judge by it whether memory is short."""
+        system, pressure = self.sampler.system, self.pressure
+        before = pressure.on
+        self.sampler.take(now, slow, before)
+        pressure.tick(now, system.total_kb, system.available_kb, system.stalled_us)
+        if pressure.on and not before:
+            self._due_ms = min(self._due_ms, now + self.config.pressure_interval)
+
+    def _put_own(self, now: int) -> None:
+        """What the agent knows of itself, as a row like any other."""
+        sampler, writer = self.sampler, self.writer
+        births = sampler.births
+        self.encoder.begin(now, 0)
+        sampler.rows.put(
+            self._own,
+            b"",
+            (
+                self.missed_ticks,
+                writer.errors,
+                writer.lost,
+                sampler.processes.untracked,
+                sampler.processes.brief,
+                births.execs,
+                births.exits,
+                births.missed,
+                self.log.missed,
+                self.early_writes,
+            ),
+        )
+        self.encoder.end()
+
+    def _judge_alerts(self, now: int) -> None:
+        system, config, level = self.sampler.system, self.config, self.alerts.level
+        total, available = system.total_kb, system.available_kb
+        if total and available is not None:
+            text = b"%d kB of %d kB memory available" % (available, total)
+            level(now, b"available", available * 1000 // total, config.alert_available, text, True)
+        stall = self.pressure.stall_share
+        text = b"tasks wait for memory %d %% of the time" % (stall // 10)
+        level(now, b"stall", stall, config.alert_stall, text, False)
+        text = b"the ring cannot be written: errno %d" % self.writer.last_error
+        level(now, b"ring", self.writer.refusals, 1, text, False)
+        if config.alert_growth:
+            self.alerts.judge_growth(now, self.sampler.processes)
+
+    def _note_clock_step(self, now: int) -> None:
+        offset = wall_offset_ns()
+        if abs(offset - self._offset_ns) > CLOCK_STEP_NS:
+            self.encoder.event(now, b"clock", [(b"from", b"%d" % self._offset_ns), (b"to", b"%d" % offset)])
+        self._offset_ns = offset
+
+    def flush(self) -> bool:
+        """Everything to flash now."""
+        self._flushed_ms = self.clock()
+        return self.writer.flush()
+
+    # -- what does not wait for a tick -----------------------------------------------------------------
+
+    def _set_trigger(self, root: bytes) -> None:
+        """Have the kernel wake us when tasks wait for memory (Documentation/accounting/psi.rst, since 5.2)."""
+        try:
+            fd = posix.open(root + b"proc/pressure/memory", posix.O_RDWR | posix.O_CLOEXEC | posix.O_NONBLOCK)
+            try:
+                posix.write(fd, TRIGGER)
+            except OSError:
+                posix.close(fd)
+                raise
+            self.loop.watch(fd, self._on_trigger, select.POLLPRI)
+        except OSError as error:  # not there, or not permitted: the totals tell the same, a tick later
+            self.trigger_errno = error.errno or 0
+
+    def _on_trigger(self, _: int) -> None:
+        now = self.clock()
+        if not self.pressure.on:
+            self._due_ms = now
+        self.pressure.sign(now)
+
+    def _on_log(self, fd: int) -> None:
+        now = self.clock()
+        reported = self.log.read(now)
+        self.loop.unwatch(fd)
+        self._listen_again_ms = now + KMSG_PAUSE_MS
+        if reported:
+            self.pressure.sign(now)
+            self.sample(now, False)
+            if self.log.reports_this_hour <= FULL_REPORTS or self.wear.allows(now):
+                self.flush()
+            self._due_ms = min(self._due_ms, now + self.config.pressure_interval)
+
+    def _on_connection(self, _: int) -> None:
+        self.loop.watch(self.control.accept(), self._on_client)
+
+    def _on_client(self, fd: int) -> None:
+        self.loop.unwatch(fd)
+        if not self.control.serve(fd):
+            self.loop.watch(fd, self._on_client)
+
+    def _answer(self, request: bytes) -> bytes:
+        """What a client of the control socket gets."""
+        command, _, rest = request.partition(b" ")
+        if command == b"mark":
+            self.encoder.event(self.clock(), b"mark", [(b"text", rest[:256])])
+            return b"ok\n"
+        if command == b"flush":
+            if self.flush():
+                return b"ok\n"
+            return b"error the ring cannot be written: errno %d\n" % self.writer.last_error
+        if command == b"status":
+            answer: bytes = once.load("status").render(self, rest == b"json")
+            return answer
+        return b"error unknown request\n"
+
+    def _on_signal(self, number: int) -> None:
+        if number == _signal.SIGUSR1:
+            self.flush()
+        elif number == _signal.SIGHUP:
+            self._reload()
+        else:
+            self.stopping = True
+
+    def _reload(self) -> None:
+        """Take over what can change while running; a file with a mistake changes nothing and is noted."""
+        now = self.clock()
+        try:
+            config = self.reload() if self.reload is not None else self.config
+        except Exception as error:  # ConfigError lives in a module that is not kept
+            self.encoder.event(now, b"config", [(b"error", str(error).encode("utf-8", "replace")[:400])])
+            return
+        self.config = self.alerts.config = config
+        self.sampler.take_over(config)
+        self.pressure.available, self.pressure.stall = config.pressure_available, config.pressure_stall
+        self.wear = Wear(config.flash_budget, self.ring.block_size)
+        self.log.level = config.kernel_log_level
+        self._due_ms = min(self._due_ms, now + config.interval)
+        self.encoder.event(now, b"config", [(b"read", b"ok")])
+        self.sampler.write_machine(now)

@@ -1,0 +1,89 @@
+"""Thresholds: each crossing becomes one event in the ring and one line in the system log, and so does its end.
+
+An alert ends only when its value is well clear of the threshold (hysteresis), so that a value that hovers there
+does not fill the log. No program is started: lines go to /dev/log as datagrams, and to /dev/kmsg if configured,
+where they show on the serial console.
+"""
+
+import _socket
+import posix
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from lastgasp.recorder.config import Config
+    from lastgasp.recorder.processes import Processes
+    from lastgasp.ring.encoder import Encoder
+
+SYSLOG_PRIORITY = b"<28>"  # daemon.warning
+HOUR_MS = 3_600_000
+GROWTH_WINDOW_MS = 600_000
+
+
+class Alerts:
+    """Which alerts are raised, and where they are told."""
+
+    def __init__(self, encoder: "Encoder", config: "Config") -> None:
+        self.encoder = encoder
+        self.config = config
+        self.raised: set[bytes] = set()
+        self._sizes: dict[int, tuple[int, int]] = {}  # pid: bytes, and when
+        self._growth_due_ms = 0
+
+    def level(self, now_ms: int, name: bytes, value: int | None, threshold: int, text: bytes, low: bool) -> None:
+        """Judge one value; ``low`` alerts when it falls below. A threshold of 0 never alerts, None changes nothing."""
+        if not threshold or value is None:
+            return
+        if low:
+            beyond, clear = value < threshold, value > threshold + threshold // 4
+        else:
+            beyond, clear = value >= threshold, value < threshold - threshold // 4
+        if beyond and name not in self.raised:
+            self.raised.add(name)
+            self.tell(now_ms, b"alert", name, text)
+        elif clear and name in self.raised:
+            self.raised.remove(name)
+            self.tell(now_ms, b"alert.end", name, text)
+
+    def judge_growth(self, now_ms: int, processes: "Processes") -> None:
+        """Judge the growth of the processes that alert_growth names, each over windows of GROWTH_WINDOW_MS."""
+        if now_ms < self._growth_due_ms:
+            return
+        self._growth_due_ms = now_ms + GROWTH_WINDOW_MS
+        before, self._sizes = self._sizes, {}
+        wanted = dict(self.config.alert_growth)
+        for pid, comm, pages in processes.anonymous_of(wanted):
+            size = pages * processes.page_size
+            self._sizes[pid] = size, now_ms
+            if pid in before:
+                size_then, then_ms = before[pid]
+                rate = (size - size_then) * HOUR_MS // max(now_ms - then_ms, 1)
+                text = b"%s (%d) grows by %d kB an hour" % (printable(comm), pid, rate // 1024)
+                self.level(now_ms, b"growth:%d" % pid, max(rate, 0), wanted[comm], text, False)
+
+    def tell(self, now_ms: int, kind: bytes, name: bytes, text: bytes) -> None:
+        """One event, one line."""
+        self.encoder.event(now_ms, kind, [(b"name", name), (b"text", text)])
+        line = b"lastgasp: " + (b"" if kind == b"alert" else b"over: ") + text
+        if self.config.alert_syslog:
+            try:
+                log = _socket.socket(_socket.AF_UNIX, _socket.SOCK_DGRAM | _socket.SOCK_CLOEXEC | _socket.SOCK_NONBLOCK)
+                try:
+                    log.sendto(SYSLOG_PRIORITY + line, "/dev/log")
+                finally:
+                    log.close()
+            except OSError:
+                pass  # no syslog: the ring has it
+        if self.config.alert_console:
+            try:
+                console = posix.open(b"/dev/kmsg", posix.O_WRONLY | posix.O_CLOEXEC | posix.O_NONBLOCK)
+                try:
+                    posix.write(console, b"<4>" + line + b"\n")
+                finally:
+                    posix.close(console)
+            except OSError:
+                pass
+
+
+def printable(name: bytes) -> bytes:
+    """A name that may hold anything, fit for a log line."""
+    return bytes([byte if 32 <= byte < 127 else 63 for byte in name])

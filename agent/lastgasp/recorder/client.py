@@ -1,0 +1,118 @@
+"""What ``lastgasp-agent`` does beside recording: short-lived, talks to the running agent or reads its ring."""
+
+from __future__ import annotations
+
+import _socket
+import posix
+import sys
+
+from lastgasp.recorder import config_file
+from lastgasp.recorder.main import complain, read_config
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from lastgasp.recorder.config import Config
+
+ANSWER_LIMIT = 65536
+TIMEOUT_S = 10.0
+PIECE = 65536
+
+
+class NoAgent(Exception):
+    """Nobody answers on the control socket; str() is the line to show."""
+
+
+def main(command: str, words: list[str], config_path: str | None) -> int:
+    """Run one of the commands; returns the exit status."""
+    try:
+        config = read_config(config_path, config_file)
+    except config_file.ConfigError as error:
+        return complain(str(error), 2)
+    try:
+        if command == "status" and words in ([], ["--json"]):
+            return status(config, bool(words))
+        if command == "mark" and len(words) == 1:
+            return simple(config, "mark " + " ".join(words[0].split("\n")))
+        if command == "flush" and not words:
+            return simple(config, "flush")
+        if command == "dump" and (not words or (len(words) == 2 and words[0] == "--ring")):
+            return dump(config, words[1] if words else config.ring_path)
+        if command == "selftest" and not words:
+            from lastgasp.recorder import selftest
+
+            return selftest.main(config)
+    except NoAgent as error:
+        return complain(str(error), 3)
+    return complain(f"no such command, or not with these words: {' '.join([command, *words])!r}; see --help", 2)
+
+
+def ask(config: Config, request: str) -> str:
+    """One request to the running agent. Raises NoAgent."""
+    path = config.control_socket
+    if not path:
+        raise NoAgent("the configuration has control_socket = none: the agent cannot be asked")
+    connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+    connection.settimeout(TIMEOUT_S)
+    answer = b""
+    try:
+        connection.connect(path)
+        connection.sendall(request.encode("utf-8", "surrogateescape") + b"\n")
+        while len(answer) < ANSWER_LIMIT:
+            piece = connection.recv(4096)
+            if not piece:
+                break
+            answer += piece
+    except PermissionError:
+        raise NoAgent(f"{path}: permission denied: ask as the user that the agent runs as (root)") from None
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise NoAgent(f"no agent answers on {path} ({reason}); start it with: lastgasp-agent run") from None
+    finally:
+        connection.close()
+    return answer.decode("utf-8", "replace")
+
+
+def simple(config: Config, request: str) -> int:
+    """A request that is answered by "ok" or "error …"."""
+    answer = ask(config, request).strip()
+    if answer == "ok":
+        return 0
+    return complain(answer.removeprefix("error ") or "the agent gave no answer", 1)
+
+
+def status(config: Config, as_json: bool) -> int:
+    """Print what the agent says of itself."""
+    answer = ask(config, "status json" if as_json else "status")
+    sys.stdout.write(answer)
+    return 0 if answer else 1
+
+
+def dump(config: Config, path: str) -> int:
+    """The ring's bytes to standard output, after a flush if an agent is running."""
+    if sys.stdout.isatty():
+        return complain("a ring is no text; redirect it: lastgasp-agent dump > ring.lgr", 2)
+    if path == config.ring_path:
+        try:
+            ask(config, "flush")
+        except NoAgent:
+            pass  # what is on flash is all there is
+    try:
+        fd = posix.open(path, posix.O_RDONLY | posix.O_CLOEXEC)
+        try:
+            left = posix.lseek(fd, 0, 2)
+            left = min(left, config.ring_size) if posix.fstat(fd).st_mode & 0o170000 == 0o060000 else left
+            posix.lseek(fd, 0, 0)
+            while left > 0:
+                piece = posix.read(fd, min(PIECE, left))
+                if not piece:
+                    break
+                left -= len(piece)
+                sys.stdout.buffer.write(piece)
+        finally:
+            posix.close(fd)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        return 1
+    except OSError as error:
+        return complain(f"{path}: {error.strerror}; is this where the agent keeps its ring (ring_path)?", 1)
+    return 0

@@ -1,0 +1,113 @@
+"""``lastgasp-agent``: the command on the device.
+
+``run`` is the agent itself; everything else is a short-lived client of it or of its ring. No argparse here: it
+would cost the agent 1.3 MB.
+"""
+
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from lastgasp.recorder.config import Config
+
+HELP = """\
+usage: lastgasp-agent COMMAND
+
+  run [--config FILE]   record, in the foreground (init scripts put it into the background)
+  status [--json]       what the running agent costs, has written and cannot see
+  mark TEXT             put a mark into the recording: lastgasp-agent mark "test 7"
+  flush                 have everything written to flash now
+  dump [--ring FILE]    the ring to standard output: lastgasp-agent dump | gzip > ring.gz
+  selftest              what this kernel offers, what is absent, and what that costs
+  help, version
+
+options for all of them: --config FILE (default /etc/lastgasp.conf where it is there)
+
+exit status: 0 done; 1 it could not be done; 2 wrong use or configuration; 3 no agent is running
+"""
+DEFAULT_CONFIG = "/etc/lastgasp.conf"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; returns the exit status."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    config = None
+    if "--config" in words:
+        at = words.index("--config")
+        if at + 1 == len(words):
+            return complain("--config needs a file", 2)
+        config = words[at + 1]
+        del words[at : at + 2]
+    command = words[0] if words else "help"
+    if command in ("help", "--help", "-h"):
+        sys.stdout.write(HELP)
+        return 0 if words else 2
+    if command in ("version", "--version"):
+        from lastgasp import __version__
+
+        sys.stdout.write(f"lastgasp-agent {__version__}\n")
+        return 0
+    if command == "run":
+        return run(config) if len(words) == 1 else complain(f"run takes no {words[1]!r}; see --help", 2)
+    from lastgasp.recorder import client
+
+    return client.main(command, words[1:], config)
+
+
+def complain(text: str, status: int) -> int:
+    """One line to standard error."""
+    sys.stderr.write(f"lastgasp-agent: {text}\n")
+    return status
+
+
+def run(path: str | None) -> int:
+    """The agent in the foreground, until it is told to stop."""
+    from lastgasp.recorder import once
+
+    files = once.load("config_file")
+    try:
+        config = read_config(path, files)
+    except files.ConfigError as error:
+        return complain(str(error), 2)
+    del files
+    protect = once.load("protect")
+    opener = once.load("ring_file")
+    from lastgasp.recorder import agent
+
+    try:
+        ring = opener.open_ring(config, agent.read_boot_id(b"/"))
+    except opener.RingError as error:
+        return complain(str(error), 1)
+    for note in ring.notes:
+        complain(note, 0)
+    del opener
+    adj_errno = protect.set_oom_score_adj(config.oom_score_adj)
+    if adj_errno:
+        ring.notes.append(f"oom_score_adj {config.oom_score_adj} was refused: errno {adj_errno}")
+    if config.lock_memory and protect.lock_memory():
+        ring.notes.append("memory could not be locked: samples may be late when memory is short")
+    del protect
+    agent.Agent(config, ring, lambda: read_config(path, once.load("config_file"))).run()
+    return 0
+
+
+def read_config(path: str | None, files: "ModuleType") -> "Config":
+    """The configuration at ``path``, or at its usual place, or the defaults."""
+    if path is None:
+        import posix
+
+        try:
+            posix.stat(DEFAULT_CONFIG)
+        except OSError:
+            from lastgasp.recorder.config import Config
+
+            return Config()
+        path = DEFAULT_CONFIG
+    config: Config = files.load(path)
+    return config
+
+
+if __name__ == "__main__":
+    sys.exit(main())

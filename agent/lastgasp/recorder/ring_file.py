@@ -1,0 +1,167 @@
+"""Opening the ring when the agent starts: the file, its lock, its size, what it stands on, what it holds.
+
+Loaded once and dropped. Every refusal is one ``RingError`` whose text names the path and the remedy; what is
+merely worth knowing is in ``OpenedRing.notes``.
+"""
+
+import posix
+
+from lastgasp.proc import files, mounts
+from lastgasp.ring import pmsg, prepare
+from lastgasp.ring.format import FLAG_RECOVERED, HEADER, MIN_SLOTS
+from lastgasp.ring.storage import FileStorage
+from lastgasp.ring.writer import Place, compress, seal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from lastgasp.recorder.config import Config
+
+VOLATILE = (b"tmpfs", b"ramfs", b"overlay", b"rootfs", b"zram")
+ERRORS = {
+    1: "not permitted",
+    2: "no such folder",
+    13: "permission denied: run as root, or set ring_path",
+    20: "not a folder on the way",
+    21: "is a folder: name a file in it",
+    28: "no space left on the file system: set a smaller ring_size, or make room",
+    30: "read-only file system: set ring_path to a partition that can be written",
+}
+PSTORE = b"sys/fs/pstore/"
+
+
+class RingError(Exception):
+    """The ring cannot be used; str() is the line to show."""
+
+
+class OpenedRing:
+    """A ring ready to be written."""
+
+    __slots__ = ("block_size", "end_ms", "file_system", "notes", "place", "same_boot", "storage", "volatile")
+
+    def __init__(self, storage: FileStorage, place: Place, block_size: int) -> None:
+        self.storage = storage
+        self.place = place
+        self.block_size = block_size
+        self.same_boot = False  # the newest block in it is of this boot
+        self.end_ms = 0  # and begins then
+        self.file_system = b""  # type, empty if unknown
+        self.volatile = False  # what is in it will not outlive a power cycle
+        self.notes: list[str] = []
+
+
+def open_ring(config: "Config", boot_id: bytes, root: bytes = b"/") -> OpenedRing:
+    """Open, lock, create or extend the ring and find the place to go on. Raises RingError."""
+    path = config.ring_path
+    try:
+        fd = _open(path)
+        storage = FileStorage(fd)
+        try:
+            posix.lockf(fd, posix.F_TLOCK, 0)
+        except OSError as error:
+            if error.errno in (11, 13):
+                raise RingError(f"{path}: another agent writes to this ring; stop it, or set ring_path") from None
+            raise
+        status = posix.fstat(fd)
+        device = status.st_mode & 0o170000 == 0o060000
+        size, notes = storage.size(), []
+        if size < config.ring_size and not device:
+            if size:
+                notes.append(f"ring grows from {size} to {config.ring_size} bytes")
+            else:
+                posix.posix_fallocate(fd, 0, config.ring_size)
+                storage = FileStorage(fd)
+            prepare.fill(storage, size, config.ring_size, config.block_size)
+            size = config.ring_size
+        elif size > config.ring_size and not device:
+            notes.append(f"ring keeps its size of {size} bytes; to shrink it, remove {path} and restart")
+        if device:
+            size = min(size, config.ring_size)
+    except OSError as error:
+        raise RingError(f"{path}: {ERRORS.get(error.errno or 0, error.strerror)}") from None
+    block_size = _block_size(storage, config.block_size)
+    slots = size // block_size
+    if slots < MIN_SLOTS:
+        raise RingError(f"{path}: {size} bytes is too small; a ring needs {MIN_SLOTS * block_size}")
+    found = prepare.find_place(storage, slots, block_size)
+    if found.newer_format:
+        notes.append("ring holds blocks of a newer lastgasp; they will be overwritten in turn")
+    ring = OpenedRing(storage, found.place or Place(prepare.new_ring_id(), slots, 0, 0, 0), block_size)
+    ring.notes = notes
+    if config.pmsg:
+        _recover(ring, found, root)
+    ring.same_boot = found.boot_id == boot_id
+    ring.end_ms = found.end_ms
+    _look_at_medium(ring, status.st_dev, config, root)
+    return ring
+
+
+def _open(path: str) -> int:
+    flags = posix.O_RDWR | posix.O_CLOEXEC | posix.O_CREAT | posix.O_NOFOLLOW
+    try:
+        return posix.open(path, flags, 0o600)
+    except FileNotFoundError:
+        folder = path.rpartition("/")[0]
+        if not folder:
+            raise
+        posix.mkdir(folder, 0o700)
+        return posix.open(path, flags, 0o600)
+
+
+def _block_size(storage: FileStorage, configured: int) -> int:
+    """A ring keeps the block size it began with."""
+    try:
+        first = storage.read(0, 32768)
+    except OSError:
+        return configured
+    for size in (4096, 8192, 16384, 32768):
+        if prepare.valid_block(first[:size]):
+            return size
+    return configured
+
+
+def _look_at_medium(ring: OpenedRing, device_number: int, config: "Config", root: bytes) -> None:
+    device = b"%d:%d" % (posix.major(device_number), posix.minor(device_number))
+    mounted = mounts.parse(files.lines(root + b"proc/self/mountinfo"))
+    ring.file_system = mounts.file_system(mounted, device) or b""
+    if ring.file_system in VOLATILE:
+        ring.volatile = True
+        ring.notes.append(f"{config.ring_path} is on {ring.file_system.decode()}: it will not outlive a power cycle")
+
+
+def _recover(ring: OpenedRing, found: prepare.Found, root: bytes) -> None:
+    """Write what persistent RAM kept of the last block, if it is more than flash has of it."""
+    place = ring.place
+    for name in files.names(root + PSTORE) or ():
+        if not name.startswith(b"pmsg-ramoops"):
+            continue
+        recovered = pmsg.recover(files.read_all(root + PSTORE + name, 1 << 20) or b"", place.ring_id)
+        if recovered is None:
+            continue
+        newest = place.block_number - 1
+        if recovered.block_number < newest or (
+            recovered.block_number == newest and len(recovered.payload) <= found.raw_size
+        ):
+            continue
+        payload = recovered.payload
+        capacity = ring.block_size - HEADER.size - 4
+        encoding, packed = compress(payload)
+        while len(packed) > capacity:
+            payload = pmsg.without_last_record(payload)
+            encoding, packed = compress(payload)
+        block = bytearray(ring.block_size)
+        place.block_number = recovered.block_number
+        base_ns = recovered.base_ms * 1_000_000
+        seal(
+            block, recovered.flags | FLAG_RECOVERED, encoding, packed, len(payload), place, place.head,
+            recovered.boot_id, base_ns, base_ns + recovered.wall_offset_ns,
+        )  # fmt: skip
+        try:
+            ring.storage.write(place.head * ring.block_size, block)
+            ring.storage.sync()
+        except OSError:
+            ring.notes.append("samples found in persistent RAM could not be written to the ring")
+            continue
+        place.head = (place.head + 1) % place.slots
+        place.write_number += 1
+        place.block_number += 1
+        ring.notes.append(f"{len(payload)} bytes of samples recovered from persistent RAM")

@@ -1,0 +1,32 @@
+"""How often may a block be written before it is full? Flash wears out; a day has a budget for that.
+
+A bucket holds a quarter of the daily budget and is filled at the budget's rate: pressure of minutes is written
+sample by sample (17 minutes of it at the defaults), pressure of days no more often than the budget allows.
+Pure, told the time.
+"""
+
+DAY_MS = 86_400_000
+
+
+class Wear:
+    """Spends ``budget`` bytes a day on early writes of ``cost`` bytes each."""
+
+    __slots__ = ("_at_ms", "_tokens", "budget", "cost", "most")
+
+    def __init__(self, budget: int, cost: int) -> None:
+        self.budget = budget
+        self.cost = cost
+        self.most = max(budget // 4, cost)
+        self._tokens = self.most
+        self._at_ms = 0
+
+    def allows(self, now_ms: int) -> bool:
+        """Spend one early write if the budget has it."""
+        earned = (now_ms - self._at_ms) * self.budget // DAY_MS
+        if earned > 0:
+            self._tokens = min(self.most, self._tokens + earned)
+            self._at_ms = now_ms
+        if self._tokens < self.cost:
+            return False
+        self._tokens -= self.cost
+        return True

@@ -1,0 +1,207 @@
+"""Files into recordings: scan, order, decode.
+
+Every failure that a user can do something about is a ``LoadError`` of one line; damage inside a ring is none, it
+is told in the ``Recording``.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable
+from pathlib import Path
+from typing import BinaryIO
+
+from lastgasp.ring.format import SAMPLE_MORE, VERSION
+from lastgasp.ring.payload import Decoder, Pairs, Series, TableDefinition
+from lastgasp.ring.scan import Block, Scan, scan
+from lastgasp.timeline.model import Boot, Event, Gap, Message, Process, Recording
+
+
+class LoadError(Exception):
+    """Not a recording, or not readable; str() is the line to show."""
+
+
+def load(path: str) -> list[Recording]:
+    """The recordings in a file, or in all files of a folder that hold one. Raises LoadError."""
+    try:
+        if stat.S_ISDIR(os.stat(path).st_mode):
+            return _load_folder(path)
+        with open(path, "rb") as file:
+            return _load_file(file, path)
+    except OSError as error:
+        raise LoadError(f"{path}: {error.strerror}") from None
+
+
+def _load_folder(path: str) -> list[Recording]:
+    found = []
+    for entry in sorted(Path(path).iterdir()):
+        if entry.is_file():
+            with entry.open("rb") as file:
+                scanned = scan(file)
+                if scanned.blocks:
+                    found += decode(file, str(entry), scanned)
+    if not found:
+        raise LoadError(f"{path}: no file in this folder holds a recording")
+    return found
+
+
+def _load_file(file: BinaryIO, name: str) -> list[Recording]:
+    scanned = scan(file)
+    if not scanned.blocks:
+        raise LoadError(f"{name}: {_why_nothing(scanned)}")
+    return decode(file, name, scanned)
+
+
+def _why_nothing(scanned: Scan) -> str:
+    if scanned.newer:
+        return f"written by a newer lastgasp (ring format {scanned.newest_version}; this one reads {VERSION}): upgrade"
+    if not scanned.size:
+        return "empty file, not a recording; was the agent ever started, and the copy completed?"
+    if scanned.blank:
+        return "a ring that nothing was written to yet; the agent fills its first block before it writes (or: flush)"
+    if scanned.empty_bytes == scanned.size:
+        return f"{scanned.size} bytes of nothing but zeros or ones: erased flash, or a copy that failed"
+    return f"no recording in these {scanned.size} bytes; a ring holds blocks that begin with 'lastgasp'"
+
+
+def decode(file: BinaryIO, name: str, scanned: Scan) -> list[Recording]:
+    """One recording for each ring whose blocks were found."""
+    rings: dict[int, list[Block]] = {}
+    for block in scanned.blocks:
+        rings.setdefault(block.ring_id, []).append(block)
+    return [_decode_ring(file, name, scanned, ring_id, blocks) for ring_id, blocks in rings.items()]
+
+
+def newest_versions(blocks: Iterable[Block]) -> list[Block]:
+    """Of each block its last version, in the order they were begun."""
+    newest: dict[int, Block] = {}
+    for block in blocks:
+        other = newest.get(block.number)
+        if other is None or other.write_number < block.write_number:
+            newest[block.number] = block
+    return [newest[number] for number in sorted(newest)]
+
+
+def _decode_ring(file: BinaryIO, name: str, scanned: Scan, ring_id: int, blocks: list[Block]) -> Recording:
+    chosen = newest_versions(blocks)
+    recording = Recording(
+        name,
+        ring_id,
+        [],
+        size=scanned.size,
+        slots=chosen[-1].slots,
+        block_size=chosen[-1].size,
+        blank=scanned.blank,
+        damaged=scanned.damaged,
+        newer=scanned.newer,
+    )
+    builder = _Builder(recording)
+    previous: Block | None = None
+    for block in chosen:
+        try:
+            raw = block.payload(file)
+        except ValueError:
+            recording.undecodable += 1
+            continue
+        missing = block.number - previous.number - 1 if previous is not None else 0
+        recording.missing += missing
+        builder.block(block, raw, missing)
+        previous = block
+    builder.finish()
+    recording.blocks = len(chosen)
+    return recording
+
+
+class _Builder:
+    """The decoder's sink: fills boots."""
+
+    def __init__(self, recording: Recording) -> None:
+        self.recording = recording
+        self.decoder = Decoder(self)
+        self.boot = Boot(b"")
+        self._table: TableDefinition | None = None
+        self._kmsg_seen: set[bytes] = set()
+
+    def block(self, block: Block, raw: bytes, missing: int) -> None:
+        base_ms = block.uptime_ns // 1_000_000
+        if not self.recording.boots or block.boot_id != self.boot.boot_id:
+            self.boot = Boot(block.boot_id)
+            self.boot.first_ms = base_ms
+            self.recording.boots.append(self.boot)
+            self._kmsg_seen = set()
+        elif missing:
+            self.boot.gaps.append(Gap(self.boot.last_ms, base_ms, missing))
+        if block.key:
+            self.decoder.reset(blind=False)
+        elif missing:
+            self.decoder.reset(blind=True)
+        boot = self.boot
+        boot.recovered += block.recovered
+        boot.offsets.append((base_ms, block.realtime_ns - block.uptime_ns))
+        boot.last_ms = max(boot.last_ms, self.decoder.feed(raw, base_ms))
+
+    def finish(self) -> None:
+        recording = self.recording
+        recording.undecodable += self.decoder.undecodable
+        recording.unseen = self.decoder.unseen
+        events = recording.boots[-1].events
+        recording.clean_stop = bool(events) and events[-1].kind == "stop"
+
+    # -- what the decoder tells --------------------------------------------------------------------------
+
+    def series(self, table: TableDefinition, key: bytes, label: bytes) -> Series:
+        """The series of a row: the one there is, or a new one when the table has other columns by now."""
+        all_series = self.boot.tables.setdefault(table.name, {}).setdefault(key, [])
+        if table.name == b"process":
+            process = self._process(key)
+            if label not in process.names[-1:]:
+                process.names.append(label)
+        if not all_series or all_series[-1].columns != table.columns:
+            all_series.append(Series(table.columns))
+        return all_series[-1]
+
+    def sample(self, at_ms: int, flags: int) -> None:
+        """One sample; its continuations are not counted again."""
+        at = self.boot.sample_at
+        if flags & SAMPLE_MORE and at and at[-1] == at_ms:
+            return
+        at.append(at_ms)
+        self.boot.sample_flags.append(flags & ~SAMPLE_MORE)
+
+    def attributes(self, at_ms: int, table: TableDefinition, key: bytes, pairs: Pairs) -> None:
+        """What is known of a process."""
+        if table.name == b"process":
+            process = self._process(key)
+            process.attributes.update((name.decode("ascii", "replace"), value) for name, value in pairs)
+            process.first_ms = process.first_ms or at_ms
+
+    def gone(self, at_ms: int, table: TableDefinition, key: bytes, pairs: Pairs) -> None:
+        """A process ended, or a mapping is no longer among the largest."""
+        if table.name == b"process":
+            process = self._process(key)
+            process.gone_ms = at_ms
+            code = dict(pairs).get(b"exit_code")
+            process.exit_code = int(code) if code is not None else None
+        else:
+            self.boot.ended.setdefault((table.name, key), []).append(at_ms)
+
+    def event(self, at_ms: int, kind: bytes, pairs: Pairs) -> None:
+        """Something happened."""
+        values = {name.decode("ascii", "replace"): value for name, value in pairs}
+        self.boot.events.append(Event(at_ms, kind.decode("ascii", "replace"), values))
+        if kind == b"clock" and values.get("to", b"").lstrip(b"-").isdigit():
+            self.boot.offsets.append((at_ms, int(values["to"])))
+
+    def kmsg(self, at_ms: int, records: list[bytes]) -> None:
+        """Kernel messages; an agent that was restarted reads some of them again."""
+        for record in records:
+            if record not in self._kmsg_seen:
+                self._kmsg_seen.add(record)
+                self.boot.messages.append(Message(at_ms, record))
+
+    def _process(self, key: bytes) -> Process:
+        process = self.boot.processes.get(key)
+        if process is None:
+            process = self.boot.processes[key] = Process(key)
+        return process

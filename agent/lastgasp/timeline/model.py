@@ -1,0 +1,193 @@
+"""What a recording is made of once it is decoded."""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from lastgasp.ring.format import ABSENT, SAMPLE_PRESSURE
+from lastgasp.ring.payload import Series
+
+PLAUSIBLE_NS = 1_577_836_800 * 10**9  # 2020-01-01: a clock before it was never set
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened: start, stop, machine, mark, clock, alert, alert.end, config."""
+
+    at_ms: int
+    kind: str
+    values: dict[str, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A record of the kernel log, as /dev/kmsg gave it."""
+
+    at_ms: int  # when the agent wrote it
+    record: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A stretch of time that the recording knows nothing of because blocks are missing or damaged."""
+
+    from_ms: int
+    to_ms: int
+    blocks: int
+
+
+@dataclass(slots=True)
+class Process:
+    """One life of a process: pid and start time. Times are None where the recording does not tell."""
+
+    key: bytes  # b"pid@start ticks"
+    names: list[bytes] = field(default_factory=list)  # comm, the latest last
+    attributes: dict[str, bytes] = field(default_factory=dict)
+    first_ms: int = 0
+    last_ms: int = 0  # last mention
+    gone_ms: int | None = None
+    exit_code: int | None = None  # as wait(2) gives it
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return int(self.key.partition(b"@")[0])
+
+    @property
+    def name(self) -> bytes:
+        """Its latest comm; raw, and from an adversary."""
+        return self.names[-1] if self.names else b"?"
+
+    @property
+    def kernel(self) -> bool:
+        """Is it a kernel thread?"""
+        return self.attributes.get("kernel") == b"1"
+
+
+class Boot:
+    """Everything recorded during one boot."""
+
+    def __init__(self, boot_id: bytes) -> None:
+        self.boot_id = boot_id
+        self.sample_at = array("q")  # ms since boot
+        self.sample_flags = bytearray()
+        self.tables: dict[bytes, dict[bytes, list[Series]]] = {}  # table, row key: series one after another
+        self.processes: dict[bytes, Process] = {}
+        self.ended: dict[tuple[bytes, bytes], list[int]] = {}  # (table, row key): when it was no longer followed
+        self.events: list[Event] = []
+        self.messages: list[Message] = []
+        self.gaps: list[Gap] = []
+        self.offsets: list[tuple[int, int]] = []  # (ms, CLOCK_REALTIME minus CLOCK_BOOTTIME in ns)
+        self.first_ms = 0
+        self.last_ms = 0
+        self.recovered = 0  # blocks that came from persistent RAM
+
+    # -- clocks ----------------------------------------------------------------------------------------
+
+    @property
+    def offset_ns(self) -> int | None:
+        """Wall clock minus boot clock, by the latest plausible setting of this boot's clock; None: never set."""
+        for at_ms, offset in reversed(self.offsets):
+            if at_ms * 1_000_000 + offset >= PLAUSIBLE_NS:
+                return offset
+        return None
+
+    def wall_ns(self, at_ms: int) -> int | None:
+        """Absolute time of a moment of this boot, also for moments before its clock was set."""
+        offset = self.offset_ns
+        return None if offset is None else at_ms * 1_000_000 + offset
+
+    # -- values ----------------------------------------------------------------------------------------
+
+    def rows(self, table: str) -> dict[bytes, list[Series]]:
+        """All rows of a table, by key; empty when the table was never recorded."""
+        return self.tables.get(table.encode(), {})
+
+    def points(self, table: str, key: bytes, column: str) -> tuple[array[int], array[int]]:
+        """Times (ms) and values of one column of one row, absent ones left out."""
+        times, values = array("q"), array("q")
+        name = column.encode()
+        for series in self.rows(table).get(key, ()):
+            if name not in series.columns:
+                continue
+            chosen = series.flat[series.columns.index(name) :: series.width]
+            if ABSENT in chosen:
+                for at, value in zip(series.at, chosen, strict=True):
+                    if value != ABSENT:
+                        times.append(at)
+                        values.append(value)
+            else:
+                times += series.at
+                values += chosen
+        return times, values
+
+    def value_at(self, table: str, key: bytes, column: str, at_ms: int) -> int | None:
+        """The value that held at a moment; None when there was none or a gap lies in between."""
+        times, values = self.points(table, key, column)
+        i = bisect_right(times, at_ms) - 1
+        if i < 0 or any(times[i] < gap.to_ms and gap.from_ms < at_ms for gap in self.gaps):
+            return None
+        return values[i]
+
+    def latest(self, table: str, key: bytes, column: str) -> int | None:
+        """The last value recorded."""
+        _, values = self.points(table, key, column)
+        return values[-1] if values else None
+
+    def machine(self) -> dict[str, bytes]:
+        """The latest "machine" event: kernel, page size, RAM, firmware …"""
+        for event in reversed(self.events):
+            if event.kind == "machine":
+                return event.values
+        return {}
+
+    @property
+    def page_size(self) -> int:
+        """Bytes in a page; 4096 if the recording lost the event that tells."""
+        return int(self.machine().get("page_size", b"4096"))
+
+    def pressure_spans(self) -> Iterator[tuple[int, int]]:
+        """Stretches (from ms, to ms) of samples taken under memory pressure."""
+        began: int | None = None
+        last = 0
+        for at, flags in zip(self.sample_at, self.sample_flags, strict=True):
+            if flags & SAMPLE_PRESSURE:
+                began = at if began is None else began
+                last = at
+            elif began is not None:
+                yield began, last
+                began = None
+        if began is not None:
+            yield began, last
+
+    def samples_between(self, from_ms: int, to_ms: int) -> int:
+        """How many samples were taken in a stretch of time, both ends included."""
+        return bisect_right(self.sample_at, to_ms) - bisect_left(self.sample_at, from_ms)
+
+
+@dataclass(slots=True)
+class Recording:
+    """One ring, decoded, and what could not be."""
+
+    name: str  # file it came from
+    ring_id: int
+    boots: list[Boot]
+    size: int = 0  # bytes of the file
+    slots: int = 0
+    block_size: int = 0
+    blocks: int = 0  # decoded
+    blank: int = 0
+    damaged: list[tuple[int, int]] = field(default_factory=list)  # (offset, bytes)
+    missing: int = 0  # blocks between the oldest and the newest that are not there
+    newer: int = 0  # blocks written by a newer lastgasp
+    undecodable: int = 0  # records
+    unseen: int = 0  # samples that depend on missing blocks
+    clean_stop: bool = False  # the recording ends with a stop that was asked for
+
+    @property
+    def samples(self) -> int:
+        """Samples decoded."""
+        return sum(len(boot.sample_at) for boot in self.boots)

@@ -1,0 +1,15 @@
+"""The test bed: Debian kernels in QEMU guests with a busybox and a minimal Python, driven over a serial line.
+
+One module per idea, and each knows only those above it in this list:
+
+- errors:    what the user is told
+- targets:   the architectures, boards and kernels, as data
+- packages:  Debian packages, fetched once and unpacked without root
+- kernel:    a kernel image and its modules, found in those packages
+- elf:       which shared libraries a program needs
+- filetree:  files in memory, written as an initramfs or as an ext4 image, without root
+- userland:  what a guest's root holds
+- guest:     a running QEMU and the shell inside it
+- bench:     from a target to a booted guest
+- capture:   the scene that gives a /proc tree something to show
+"""

@@ -1,0 +1,108 @@
+"""From a target to a booted guest: packages, root, disks, QEMU."""
+
+import fcntl
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+from . import guest, userland
+from .errors import BedError
+from .filetree import FileTree
+from .guest import Disk, Guest
+from .kernel import KernelFiles
+from .packages import Archive
+from .targets import EXT4_MODULES, USERLAND_SUITE, Board, Kernel
+
+SIZE = re.compile(r"\d+[KMG]")
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What to boot.
+
+    `mem` and `root` are sizes as QEMU and mke2fs write them (128M). Without `root` the root is the initramfs,
+    where every file is memory; with it, an ext4 disk of that size. `data` is a size for a disk that goes when
+    the guest goes, or an ext4 image that stays; it is mounted on /data. `iops` limits all disks together.
+    `files` are copied from host paths to guest paths, `modules` are there for modprobe, `append` are more
+    arguments for the kernel.
+    """
+
+    board: Board
+    kernel: Kernel
+    mem: str = "128M"
+    root: str | None = None
+    data: str | None = None
+    iops: int | None = None
+    files: list[tuple[Path, str]] = field(default_factory=list)
+    modules: list[str] = field(default_factory=list)
+    append: str = ""
+
+
+def working_folder() -> Path:
+    """Return the folder for all that is fetched and made: $LASTGASP_BED, or .bed of the checkout."""
+    folder = Path(os.environ.get("LASTGASP_BED") or Path(__file__).parents[2] / ".bed").absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Keep two beds from fetching the same packages at the same time."""
+    with open(folder / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def booted(setup: Setup, console: IO[bytes] | None = None) -> Iterator[Guest]:
+    """Boot a guest, wait for its shell, and end it with the block. `console` gets all that it says."""
+    folder = working_folder()
+    with tempfile.TemporaryDirectory(prefix="run-", dir=folder) as run:
+        with _locked(folder):
+            command = _prepare(setup, folder, Path(run))
+        with Guest(command, console) as started:
+            started.boot()
+            yield started
+
+
+def _prepare(setup: Setup, folder: Path, run: Path) -> list[str]:
+    """Fetch what is missing and write the run's images; return the command line."""
+    board = setup.board
+    archive = Archive(folder, USERLAND_SUITE, board.arch.name)
+    kernels = Archive(folder, setup.kernel.suite, board.arch.name)
+    kernel = KernelFiles(kernels.packages(kernels.kernel_packages(board.arch.kernel_package)))
+    disk_modules = [*board.disk_modules, *EXT4_MODULES]
+    root = userland.root(archive, board.arch)
+    userland.add_modules(root, kernel, disk_modules if setup.root or setup.data else [], setup.modules)
+    for source, path in setup.files:
+        root.host(source, path.lstrip("/"))
+    disks = []
+    first = root
+    if setup.iops and not (setup.root or setup.data):
+        raise BedError("a limit of disk operations wants a disk")
+    if setup.root:
+        if not SIZE.fullmatch(setup.root):
+            raise BedError(f"{setup.root}: not a size such as 64M")
+        first = userland.skeleton(archive, "init-disk")
+        userland.add_modules(first, kernel, disk_modules, [])
+        disks.append(Disk(run / "root.ext4", "root"))
+        root.ext4(disks[0].image, setup.root)
+    if setup.data:
+        disks.append(Disk(_data_image(setup.data, run), "data"))
+    (run / "initramfs").write_bytes(first.cpio())
+    options = f"bed.data {setup.append}" if setup.data else setup.append
+    return guest.arguments(board, kernel.image, run / "initramfs", setup.mem, disks, setup.iops, options)
+
+
+def _data_image(data: str, run: Path) -> Path:
+    if SIZE.fullmatch(data):
+        FileTree().ext4(run / "data.ext4", data)
+        return run / "data.ext4"
+    if not Path(data).is_file():
+        raise BedError(f"{data}: neither a size such as 64M nor an image (mke2fs -t ext4 {data} 64M)")
+    return Path(data).absolute()

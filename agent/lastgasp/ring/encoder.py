@@ -29,6 +29,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+LARGEST = 1 << 63
+
 # A sample is split into records of about this size, so that the writer can cut a payload between them …
 RECORD_TARGET = 512
 # … and remembers where, at about this distance.
@@ -104,7 +106,7 @@ class Encoder:
         """Write what changed in a row since its last mention.
 
         Returns False, and writes nothing, when the row must be introduced first: it was not mentioned since
-        the last reset, or a value appeared or went absent.
+        the last reset, a value appeared or went absent, or the difference needs more than 64 bits.
         """
         body = self._room()
         packed = table.rows.get(ident)
@@ -120,6 +122,8 @@ class Encoder:
             a = old[i]
             if a != b:
                 if a == ABSENT or b == ABSENT:
+                    return False
+                if not -LARGEST < b - a < LARGEST:
                     return False
                 mask |= bit
                 put_signed(changes, b - a)

@@ -50,6 +50,10 @@ class FileStorage:
         """Data only: the size of a ring never changes. Raises OSError."""
         posix.fdatasync(self.fd)
 
+    def close(self) -> None:
+        """Give the descriptor, and with it the lock, back."""
+        posix.close(self.fd)
+
     def size(self) -> int:
         """Bytes of the file, or of the device (whose st_size is 0)."""
         return posix.lseek(self.fd, 0, 2)

@@ -110,6 +110,7 @@ def _decode_ring(file: BinaryIO, name: str, scanned: Scan, ring_id: int, blocks:
         previous = block
     builder.finish()
     recording.blocks = len(chosen)
+    recording.writes = max(block.write_number for block in blocks) - min(block.write_number for block in blocks) + 1
     return recording
 
 
@@ -190,8 +191,10 @@ class _Builder:
         """Something happened."""
         values = {name.decode("ascii", "replace"): value for name, value in pairs}
         self.boot.events.append(Event(at_ms, kind.decode("ascii", "replace"), values))
-        if kind == b"clock" and values.get("to", b"").lstrip(b"-").isdigit():
-            self.boot.offsets.append((at_ms, int(values["to"])))
+        if kind == b"clock":
+            for moment, name in ((at_ms - 1, "from"), (at_ms, "to")):
+                if values.get(name, b"").lstrip(b"-").isdigit():
+                    self.boot.offsets.append((moment, int(values[name])))
 
     def kmsg(self, at_ms: int, records: list[bytes]) -> None:
         """Kernel messages; an agent that was restarted reads some of them again."""

@@ -124,6 +124,20 @@ class Boot:
                 values += chosen
         return times, values
 
+    def together(self, table: str, key: bytes, columns: tuple[str, ...]) -> tuple[array[int], list[tuple[int, ...]]]:
+        """Times (ms) and values of several columns of one row; where one of them is absent the moment is left out."""
+        times = array("q")
+        found: list[tuple[int, ...]] = []
+        names = [column.encode() for column in columns]
+        for series in self.rows(table).get(key, ()):
+            if all(name in series.columns for name in names):
+                chosen = [series.flat[series.columns.index(name) :: series.width] for name in names]
+                for at, *values in zip(series.at, *chosen, strict=True):
+                    if ABSENT not in values:
+                        times.append(at)
+                        found.append(tuple(values))
+        return times, found
+
     def value_at(self, table: str, key: bytes, column: str, at_ms: int) -> int | None:
         """The value that held at a moment; None when there was none or a gap lies in between."""
         times, values = self.points(table, key, column)
@@ -147,7 +161,8 @@ class Boot:
     @property
     def page_size(self) -> int:
         """Bytes in a page; 4096 if the recording lost the event that tells."""
-        return int(self.machine().get("page_size", b"4096"))
+        raw = self.machine().get("page_size", b"")
+        return int(raw) if raw.isdigit() and int(raw) else 4096
 
     def pressure_spans(self) -> Iterator[tuple[int, int]]:
         """Stretches (from ms, to ms) of samples taken under memory pressure."""
@@ -179,6 +194,7 @@ class Recording:
     slots: int = 0
     block_size: int = 0
     blocks: int = 0  # decoded
+    writes: int = 0  # of blocks, from the oldest that is there to the newest, early ones included
     blank: int = 0
     damaged: list[tuple[int, int]] = field(default_factory=list)  # (offset, bytes)
     missing: int = 0  # blocks between the oldest and the newest that are not there

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 from typing import Any
+
+import pytest
+from fake_proc import FakeProc
+from taped import Taped
 
 COUNTED = "counted: "
 
@@ -17,3 +22,15 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
                 totals[name.removeprefix(COUNTED)] += value
     for name, value in sorted(totals.items()):
         terminalreporter.write_line(f"{value} {name}")
+
+
+@pytest.fixture
+def taped() -> Taped:
+    """A recording in the making."""
+    return Taped()
+
+
+@pytest.fixture
+def fake(tmp_path: Path) -> FakeProc:
+    """A /proc to write."""
+    return FakeProc(tmp_path / "root")

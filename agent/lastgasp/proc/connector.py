@@ -1,6 +1,8 @@
 """Process events over netlink (drivers/connector/cn_proc.c, CONFIG_PROC_EVENTS): needs CAP_NET_ADMIN.
 
 A datagram is nlmsghdr (16 bytes), cn_msg (20), then proc_event: what, cpu, timestamp_ns and the event's own data.
+All fields lie at the same offsets on 32 and 64 bit, in native byte order. Who asks from another than the first
+pid and user namespace, as in a container, is told nothing, not even that.
 """
 
 import _struct
@@ -13,8 +15,7 @@ FAMILY = 16  # AF_NETLINK
 PROTOCOL = 11  # NETLINK_CONNECTOR
 GROUP = 1  # CN_IDX_PROC
 
-_EVENT = _struct.Struct("=IIQ")
-_PIDS = _struct.Struct("=iiI")
+_EVENT = _struct.Struct("=IIQIIII")  # what, cpu, time, and the first four words of any event's own data
 _HEADERS = 36
 
 
@@ -26,13 +27,17 @@ def listen_message(pid: int) -> bytes:
 
 
 def parse(datagram: bytes) -> tuple[int, int, int, int] | None:
-    """(what, thread id, process id, exit code as wait(2) gives it, or 0); None for what is no process event."""
-    if len(datagram) < _HEADERS + _EVENT.size + _PIDS.size:
+    """(what, thread id, process id, exit code as wait(2) gives it, or 0); None for what is no such event.
+
+    Of a fork, the ids are the child's; a thread's process id is its parent's.
+    """
+    if len(datagram) < _HEADERS + _EVENT.size:
         return None
-    what, _, _ = _EVENT.unpack_from(datagram, _HEADERS)
-    first, second, third = _PIDS.unpack_from(datagram, _HEADERS + _EVENT.size)
+    what, _, _, first, second, third, fourth = _EVENT.unpack_from(datagram, _HEADERS)
     if what == EXIT:
         return what, first, second, third
-    if what in (FORK, EXEC):
+    if what == EXEC:
         return what, first, second, 0
+    if what == FORK:  # the parent comes first
+        return what, third, fourth, 0
     return None

@@ -1,9 +1,11 @@
-"""Files of "name value" lines: meminfo, vmstat, status, io, sockstat, memory.stat.
+"""Files of "name value" lines: meminfo, vmstat.
 
 Their layout does not change while a kernel runs, so the place of each wanted name among the file's words is
 learned once, and later reads only convert those words: 6 us instead of 60 us for the 190 lines of vmstat
 (CPython 3.11, x86-64).
 """
+
+from lastgasp.proc.text import LIMIT, number, words
 
 
 class Layout:
@@ -19,26 +21,29 @@ class Layout:
 
 def learn(raw: bytes, wanted: tuple[bytes, ...], suffix: bytes = b"") -> Layout:
     """Find the ``wanted`` names that this file has; ``suffix`` is what stands behind a name (b":" in meminfo)."""
-    words = raw.split()
+    found = words(raw)
     names = []
     places = []
     for name in wanted:
         try:
-            place = words.index(name + suffix) + 1
-            int(words[place])
+            place = found.index(name + suffix) + 1
+            number(found[place])
         except (ValueError, IndexError):
             continue
         names.append(name)
         places.append(place)
-    return Layout(tuple(names), tuple(places), len(words))
+    return Layout(tuple(names), tuple(places), len(found))
 
 
 def pick(raw: bytes, layout: Layout) -> tuple[int, ...] | None:
     """The values of ``layout.names``; None when the file does not have that layout (any more): learn again."""
-    words = raw.split()
-    if len(words) != layout.words:
+    found = words(raw)
+    if len(found) != layout.words:
         return None
     try:
-        return tuple([int(words[place]) for place in layout.places])
+        values = tuple([int(found[place]) for place in layout.places])
+        if values and (max(values) >= LIMIT or min(values) < 0):
+            return tuple([number(found[place]) for place in layout.places])
+        return values
     except ValueError:
         return None

@@ -1,7 +1,7 @@
-"""Reading kernel files: three system calls each, never an exception.
+"""Reading kernel files, never an exception but where it says so.
 
-Every function returns None when the file is not there, may not be read or vanished while it was read; the
-errno of the last such refusal is in ``last_errno`` for whoever wants to say why.
+A file that is not there, may not be read or vanished while it was read is None; the errno of the last such refusal
+is in ``last_errno`` for whoever wants to say why. ``read`` costs three system calls: open, read, close.
 """
 
 import posix
@@ -20,10 +20,8 @@ _FLAGS = posix.O_RDONLY | posix.O_CLOEXEC | posix.O_NONBLOCK
 def read(path: bytes, size: int) -> bytes | None:
     """At most ``size`` bytes of a file in one read: what one-record files (stat, statm, meminfo) need."""
     global last_errno
-    try:
-        fd = posix.open(path, _FLAGS)
-    except OSError as error:
-        last_errno = error.errno or 0
+    fd = _open(path)
+    if fd < 0:
         return None
     try:
         return posix.read(fd, size)
@@ -31,16 +29,14 @@ def read(path: bytes, size: int) -> bytes | None:
         last_errno = error.errno or 0
         return None
     finally:
-        posix.close(fd)
+        close(fd)
 
 
 def lines(path: bytes) -> "Iterator[bytes]":
     """A file of any length line by line, a page at a time. Ends early, without a word, where reading fails."""
     global last_errno
-    try:
-        fd = posix.open(path, _FLAGS)
-    except OSError as error:
-        last_errno = error.errno or 0
+    fd = _open(path)
+    if fd < 0:
         return
     rest = b""
     try:
@@ -56,16 +52,14 @@ def lines(path: bytes) -> "Iterator[bytes]":
     except OSError as error:
         last_errno = error.errno or 0
     finally:
-        posix.close(fd)
+        close(fd)
 
 
 def read_all(path: bytes, limit: int) -> bytes | None:
     """A whole file of up to ``limit`` bytes."""
     global last_errno
-    try:
-        fd = posix.open(path, _FLAGS)
-    except OSError as error:
-        last_errno = error.errno or 0
+    fd = _open(path)
+    if fd < 0:
         return None
     try:
         return read_fd(fd, limit)
@@ -73,11 +67,14 @@ def read_all(path: bytes, limit: int) -> bytes | None:
         last_errno = error.errno or 0
         return None
     finally:
-        posix.close(fd)
+        close(fd)
 
 
 def read_fd(fd: int, limit: int) -> bytes:
-    """All of an open file from its beginning, up to ``limit`` bytes. Raises OSError."""
+    """All of an open file from its beginning, up to ``limit`` bytes. Raises OSError.
+
+    One read for each page, and one to see the end.
+    """
     raw = posix.pread(fd, limit, 0)
     while len(raw) < limit:
         more = posix.pread(fd, limit - len(raw), len(raw))
@@ -105,3 +102,20 @@ def names(path: bytes) -> list[bytes] | None:
     except OSError as error:
         last_errno = error.errno or 0
         return None
+
+
+def _open(path: bytes) -> int:
+    global last_errno
+    try:
+        return posix.open(path, _FLAGS)
+    except OSError as error:
+        last_errno = error.errno or 0
+        return -1
+
+
+def close(fd: int) -> None:
+    """Give a descriptor back; Linux frees it whatever close(2) returns, so an error is of no interest."""
+    try:
+        posix.close(fd)
+    except OSError:
+        pass

@@ -9,22 +9,22 @@ def parse(lines: "Iterable[bytes]") -> list[tuple[bytes, bytes, bytes, bytes]]:
     """(device "major:minor", mount point, file system type, super options), in order of mounting."""
     found = []
     for line in lines:
-        before, dash, after = line.partition(b" - ")
-        words, rest = before.split(), after.split(None, 2)
-        if dash and len(words) >= 6 and len(rest) == 3:
+        # One space separates; other white space can stand in a name, and a device's name can be empty.
+        before, _, after = line.partition(b" - ")
+        words, rest = before.split(b" "), after.split(b" ", 2)
+        if len(words) >= 6 and len(rest) == 3:
             found.append((words[2], unescape(words[4]), rest[0], rest[2]))
     return found
 
 
 def unescape(path: bytes) -> bytes:
     """Space, tab, newline and backslash are written as three octal digits (seq_path)."""
-    parts = path.split(b"\\")
-    out = parts[0]
-    for part in parts[1:]:
-        digits = part[:3]
+    out, *parts = path.split(b"\\")
+    for part in parts:
+        octal = part[:3]
         try:
-            out += bytes((int(digits, 8) & 255,)) + part[3:] if len(digits) == 3 else b"\\" + part
-        except ValueError:
+            out += bytes((int(octal, 8),)) + part[3:] if len(octal) == 3 and octal.isdigit() else b"\\" + part
+        except ValueError:  # 8 or 9, or more than a byte
             out += b"\\" + part
     return out
 

@@ -9,8 +9,8 @@ def kind(target: bytes) -> int:
         return 1
     if target.startswith(b"pipe:"):
         return 2
+    if target.startswith((b"/memfd:", b"/dev/shm/", b"/dmabuf:", b"anon_inode:dmabuf")):  # the last before 5.3
+        return 4
     if target.startswith(b"anon_inode:"):  # epoll, eventfd, timerfd, inotify, signalfd …
         return 3
-    if target.startswith((b"/memfd:", b"/dmabuf:", b"/dev/shm/", b"/SYSV", b"dmabuf:")):
-        return 4
     return 5 if target.startswith(b"/dev/") else 0

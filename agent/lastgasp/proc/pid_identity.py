@@ -1,5 +1,7 @@
 """Who a process is, beside its counters: command line, program, control group."""
 
+from lastgasp.proc.text import lines
+
 
 def command_line(raw: bytes, limit: int) -> bytes:
     """/proc/PID/cmdline with spaces for NULs, at most ``limit`` bytes. Empty for kernel threads and zombies."""
@@ -9,14 +11,15 @@ def command_line(raw: bytes, limit: int) -> bytes:
 def memory_group(raw: bytes) -> bytes | None:
     """The path that accounts a process's memory, from /proc/PID/cgroup.
 
-    The v1 memory hierarchy if the process is in one ("4:memory:/a"), else the v2 path ("0::/a").
+    The v1 memory hierarchy if the process is in one ("4:memory:/a"), else the v2 path ("0::/a"). The kernel escapes
+    nothing here; it refuses to make groups with a newline in their names.
     """
     unified = None
-    for line in raw.splitlines():
+    for line in lines(raw):
         _, _, rest = line.partition(b":")
-        controllers, _, path = rest.partition(b":")
-        if b"memory" in controllers.split(b","):
+        controllers, colon, path = rest.partition(b":")
+        if colon and b"memory" in controllers.split(b","):
             return path
-        if not controllers and line.startswith(b"0:"):
+        if colon and line.startswith(b"0::"):
             unified = path
     return unified

@@ -13,16 +13,21 @@ _FIELDS = {
     b"Private_Dirty:": 4,
     b"Swap:": 5,
 }
+_FIRST = -(1 << 64)
 
 
 class Summary:
     """Sums of COLUMNS (kB) by mapping name.
 
-    A file's mappings add up under its path, and so does the nameless memory right behind them (its .bss).
+    A file's mappings add up under its path, as the kernel writes it: a newline is "\\012", nothing else is escaped.
+    So does its .bss, the nameless memory right behind its data. What is mapped behind a library by chance looks the
+    same and may merge with its .bss, so no library gets more than its own size; the program, which comes first and
+    has no neighbours, gets all. (Where brk is not randomised, the kernel calls a program's .bss "[heap]".)
+
     Other nameless memory is "[anon]"; names that the kernel gives in brackets stay.
     """
 
-    __slots__ = ("_end", "_file", "_rest", "_sums", "mappings", "totals")
+    __slots__ = ("_base", "_end", "_file", "_rest", "_sums", "mappings", "totals")
 
     def __init__(self) -> None:
         self.totals: dict[bytes, list[int]] = {}
@@ -30,7 +35,8 @@ class Summary:
         self._rest = b""
         self._sums: list[int] = [0] * 6
         self._end = -1  # where the area before ended
-        self._file = b""  # and the file it was of
+        self._file = b""  # the file that it was a private mapping of
+        self._base = 0  # where that file's first mapping began
 
     def feed(self, piece: bytes) -> None:
         """Take the next piece of the file, cut anywhere."""
@@ -42,7 +48,8 @@ class Summary:
                 continue
             field = _FIELDS.get(words[0])
             if field is not None:
-                if len(words) > 1 and words[1].isdigit():
+                # No address space has 15 digits of kB, nor a number of areas that could sum up to 64 bits.
+                if len(words) > 1 and words[1].isdigit() and len(words[1]) < 15:
                     self._sums[field] += int(words[1])
             elif not words[0].endswith(b":"):
                 self._begin(words)
@@ -51,18 +58,20 @@ class Summary:
         """An area's first line: "start-end perms offset device inode name"."""
         first, _, last = words[0].partition(b"-")
         try:
-            start, end = int(first, 16), int(last, 16)
-        except ValueError:
+            start, end, access = int(first, 16), int(last, 16), words[1]
+        except (ValueError, IndexError):
+            self._sums = [0] * 6  # not the area before it
             return
         name = words[5].rstrip() if len(words) > 5 else b""
         if name:
-            self._file = name if name[:1] == b"/" else b""
-        elif self._file and start == self._end:
-            name = self._file
-            self._file = b""  # only the first nameless area behind a file is its .bss
+            if name != self._file:
+                self._base = start if self.mappings else _FIRST
+            self._file = name if name[:1] == b"/" and access[3:] == b"p" else b""
         else:
             name = b"[anon]"
-            self._file = b""
+            if self._file and start == self._end and access[:2] == b"rw" and end - start <= start - self._base:
+                name = self._file
+            self._file = b""  # only the first nameless area behind a file is its .bss
         self._end = end
         self.mappings += 1
         sums = self.totals.get(name)

@@ -30,7 +30,7 @@ def parse(raw: bytes) -> Stat | None:
     """All of it, or None for a line that is cut short."""
     opening, closing = raw.find(b"("), raw.rfind(b")")
     words = raw[closing + 2 :].split(None, 22)
-    if opening < 0 or closing < opening or len(words) < 22:
+    if opening < 0 or closing < opening or len(words) < 23:  # behind rss comes more
         return None
     stat = Stat()
     try:
@@ -47,4 +47,6 @@ def parse(raw: bytes) -> Stat | None:
         stat.rss = int(words[21])
     except ValueError:
         return None
-    return stat
+    numbers = stat.ppid | stat.flags | stat.minflt | stat.majflt | stat.cpu_ticks | stat.threads
+    numbers |= stat.start_ticks | stat.vsize | stat.rss
+    return None if numbers >> 62 else stat  # negative, or more than the ring holds: nonsense

@@ -4,7 +4,10 @@
 def parse(raw: bytes) -> tuple[int, int, int] | None:
     """Total (virtual), resident, and shared (file + shmem) pages; anonymous is resident minus shared."""
     words = raw.split(None, 3)
-    try:
-        return int(words[0]), int(words[1]), int(words[2])
-    except (ValueError, IndexError):
+    if len(words) < 4:
         return None
+    try:
+        size, resident, shared = int(words[0]), int(words[1]), int(words[2])
+    except ValueError:
+        return None
+    return None if (size | resident | shared) >> 62 else (size, resident, shared)

@@ -1,5 +1,7 @@
 """/proc/PID/status (fs/proc/array.c): kB where it says kB. Kernel threads and zombies have no Vm lines."""
 
+from lastgasp.proc.text import lines, maybe
+
 COLUMNS = (
     b"VmHWM",
     b"VmLck",
@@ -16,14 +18,16 @@ COLUMNS = (
 
 
 def parse(raw: bytes) -> tuple[int | None, ...]:
-    """Values of COLUMNS. Name, the one line under the process's control, comes first and is escaped by the kernel."""
-    found: dict[bytes, int] = {}
-    for line in raw.splitlines():
+    """Values of COLUMNS.
+
+    Name, the one line under the process's control, comes first. The kernel escapes newlines and backslashes in it
+    and nothing else.
+    """
+    found: dict[bytes, int | None] = {}
+    for line in lines(raw):
         name, _, rest = line.partition(b":")
         if name in COLUMNS:
-            number = rest.split(None, 1)[:1]
-            if number and number[0].isdigit():
-                found[name] = int(number[0])
+            found[name] = maybe(b"".join(rest.split(None, 1)[:1]))
     return tuple([found.get(name) for name in COLUMNS])
 
 
@@ -31,4 +35,4 @@ def uid(raw: bytes) -> int | None:
     """The real user id."""
     at = raw.find(b"\nUid:")
     words = raw[at + 5 : at + 40].split(None, 1) if at >= 0 else []
-    return int(words[0]) if words and words[0].isdigit() else None
+    return maybe(words[0]) if len(words) == 2 else None

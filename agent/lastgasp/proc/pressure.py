@@ -3,23 +3,20 @@
 The averages in these files are the kernel's own digest of the totals; ours comes from the totals.
 """
 
+from lastgasp.proc.text import lines, maybe
+
 
 def parse(raw: bytes) -> tuple[int | None, int | None]:
     """Microseconds that some tasks, and that all non-idle tasks (full), were stalled.
 
-    Before 5.13 cpu has no full line; irq (since 6.1) has no some line.
+    Before 5.13 cpu has no full line; irq (since 6.1, CONFIG_IRQ_TIME_ACCOUNTING) has no some line.
     """
     some = full = None
-    for line in raw.splitlines():
-        at = line.rfind(b"total=")
-        if at < 0:
-            continue
-        try:
-            value = int(line[at + 6 :])
-        except ValueError:
-            continue
-        if line.startswith(b"some"):
+    for line in lines(raw):
+        kind, _, rest = line.partition(b" ")
+        value = maybe(rest.rpartition(b"total=")[2])
+        if kind == b"some":
             some = value
-        elif line.startswith(b"full"):
+        elif kind == b"full":
             full = value
     return some, full

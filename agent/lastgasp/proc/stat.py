@@ -3,6 +3,8 @@
 Idle time is left out: it is elapsed time x CPUs minus the rest.
 """
 
+from lastgasp.proc.text import maybe
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,21 +26,17 @@ COLUMNS = (
 
 def parse(raw: bytes) -> tuple[int | None, ...]:
     """Values of COLUMNS. ``processes`` counts clone() calls, threads too: while it stands still nobody was born."""
-    found: dict[bytes, int | None] = {}
-    try:
-        first, _, _ = raw.partition(b"\n")
-        ticks = [int(word) for word in first.split()[1:9]]
-    except ValueError:
-        ticks = []
-    ticks += [None] * (8 - len(ticks))  # type: ignore[list-item]
-    # The counts follow the very long intr line; each begins a line.
-    for name in COLUMNS[7:]:
-        at = raw.rfind(b"\n" + name + b" ")
-        try:
-            found[name] = int(raw[at + len(name) + 2 :].split(None, 1)[0]) if at >= 0 else None
-        except (ValueError, IndexError):
-            found[name] = None
-    return (*ticks[:3], *ticks[4:], *[found[name] for name in COLUMNS[7:]])
+    first, newline, _ = raw.partition(b"\n")
+    words = first.split() if newline and first.startswith(b"cpu ") else []
+    ticks = [maybe(words[i]) if i < len(words) else None for i in (1, 2, 3, 5, 6, 7, 8)]
+    return (*ticks, *[_count(raw, b"\n" + name + b" ") for name in COLUMNS[7:]])
+
+
+def _count(raw: bytes, start: bytes) -> int | None:
+    """The number on the line that begins so. These follow the very long intr line."""
+    at = raw.rfind(start)
+    end = raw.find(b"\n", at + 1)
+    return maybe(raw[at + len(start) : end]) if at >= 0 and end >= 0 else None
 
 
 def cpus(lines: "Iterable[bytes]") -> int:

@@ -15,8 +15,9 @@ FAST = (
     b"allocstall_dma",
     b"allocstall_dma32",
     b"allocstall_normal",
+    b"allocstall_high",
     b"allocstall_movable",
-    b"allocstall",  # before 4.10
+    b"allocstall",  # before 4.8
     b"compact_stall",
     b"compact_fail",
     b"oom_kill",  # since 4.13

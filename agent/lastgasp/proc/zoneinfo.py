@@ -1,5 +1,7 @@
 """/proc/zoneinfo (mm/vmstat.c): watermarks by node and zone, in pages."""
 
+from lastgasp.proc.text import maybe
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,10 +23,10 @@ def parse(lines: "Iterable[bytes]") -> list[tuple[bytes, tuple[int | None, ...]]
         elif not name or not words:
             continue
         elif words[:2] == [b"pages", b"free"]:
-            values[0] = _number(words[-1])
+            values[0] = maybe(words[-1])
         elif len(words) == 2 and words[0] in _PLACES and values[_PLACES[words[0]]] is None:
             # Only the zone's own block comes first: "high:" of the per-CPU lists carries a colon.
-            values[_PLACES[words[0]]] = _number(words[1])
+            values[_PLACES[words[0]]] = maybe(words[1])
     _close(rows, name, values)
     return rows
 
@@ -32,10 +34,3 @@ def parse(lines: "Iterable[bytes]") -> list[tuple[bytes, tuple[int | None, ...]]
 def _close(rows: list[tuple[bytes, tuple[int | None, ...]]], name: bytes, values: list[int | None]) -> None:
     if name and values[4]:
         rows.append((name, tuple(values)))
-
-
-def _number(word: bytes) -> int | None:
-    try:
-        return int(word)
-    except ValueError:
-        return None

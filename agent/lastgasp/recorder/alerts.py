@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from lastgasp.recorder.processes import Processes
     from lastgasp.ring.encoder import Encoder
 
+SYSLOG = "/dev/log"
+CONSOLE = b"/dev/kmsg"
 SYSLOG_PRIORITY = b"<28>"  # daemon.warning
 HOUR_MS = 3_600_000
 GROWTH_WINDOW_MS = 600_000
@@ -68,14 +70,14 @@ class Alerts:
             try:
                 log = _socket.socket(_socket.AF_UNIX, _socket.SOCK_DGRAM | _socket.SOCK_CLOEXEC | _socket.SOCK_NONBLOCK)
                 try:
-                    log.sendto(SYSLOG_PRIORITY + line, "/dev/log")
+                    log.sendto(SYSLOG_PRIORITY + line, SYSLOG)
                 finally:
                     log.close()
             except OSError:
                 pass  # no syslog: the ring has it
         if self.config.alert_console:
             try:
-                console = posix.open(b"/dev/kmsg", posix.O_WRONLY | posix.O_CLOEXEC | posix.O_NONBLOCK)
+                console = posix.open(CONSOLE, posix.O_WRONLY | posix.O_CLOEXEC | posix.O_NONBLOCK)
                 try:
                     posix.write(console, b"<4>" + line + b"\n")
                 finally:

@@ -109,7 +109,7 @@ KEYS: "dict[str, tuple[Callable[[str], object], str]]" = {
     "flash_budget": (_range(size, 0, 1 << 40), "bytes a day, such as 16M; 0 to write full blocks only"),
     "flash_cycles": (_range(int, 1, 10_000_000), "1 to 10000000"),
     "flash_size": (_range(size, 0, 1 << 50), "a size such as 512M, or 0 to ask the file system"),
-    "write_amplification": (lambda text: int(float(text) * 1000), "a factor such as 1.6"),
+    "write_amplification": (_range(lambda text: int(float(text) * 1000), 1000, 1_000_000), "1 to 1000, such as 1.6"),
     "pmsg": (switch, "yes or no"),
     "processes": (_range(int, 16, 65536), "16 to 65536"),
     "command_line": (_range(int, 0, 2048), "0 to 2048 bytes"),

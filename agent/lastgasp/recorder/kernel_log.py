@@ -87,12 +87,12 @@ class KernelLog:
             self.encoder.kmsg(now_ms, batch)
         return reported
 
-    def _judge(self, level: int, _: int, at_us: int, text: bytes) -> tuple[bool, bool]:
+    def _judge(self, level: int, _: int, at_us: int, text: bytes, facility: int) -> tuple[bool, bool]:
         """Is this record wanted, and is it one that an OOM report begins or kills with?"""
         if at_us - self._hour_began_us > HOUR_US:
             self._hour_began_us = at_us
             self.reports_this_hour = self._lines_this_hour = 0
-        begins = kmsg.begins_oom(text)
+        begins = not facility and kmsg.begins_oom(text)  # processes may write there what they like
         if begins:
             if at_us > self._reporting_until_us or b"invoked oom-killer" in text:
                 self.reports += 1

@@ -8,7 +8,7 @@ for a thousand times as long.
 import posix
 import time
 
-from lastgasp.proc import pid_smaps
+from lastgasp.proc import files, pid_smaps
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ NAME_LIMIT = 160
 REST = 1000  # times as long as the reading took
 
 OTHERS = b"[others]"
-READING = (b"areas", b"listed", b"complete", b"read_us")
+READING = (b"readings", b"areas", b"listed", b"complete", b"read_us")
 
 
 class Mappings:
@@ -33,28 +33,27 @@ class Mappings:
         self.processes = processes
         self.interval_s = interval_s
         self.budget_ms = budget_ms
+        self.readings = 0
         encoder = self.encoder = processes.encoder
         self._readings = encoder.table(b"mappings", READING)
         self._table = encoder.table(b"mapping", pid_smaps.COLUMNS)
 
     def read_one(self, now_ms: int) -> None:
         """Of those that grew in the last scan, read the one that grew most among those that may be read."""
-        now_s = now_ms // 1000
-        best = 0, 0
+        best = 0, 0, 0
         for grown in self.processes.grown:
-            if grown > best and self.processes.allow_mappings(grown[1], now_s):
+            if grown > best and self.processes.allow_mappings(grown[1], now_ms // 1000):
                 best = grown
         if best[1]:
-            self.read(best[1], now_ms)
+            self.read(best[1], best[2], now_ms)
 
-    def read(self, pid: int, now_ms: int) -> None:
-        """Read and write the mappings of one process."""
+    def read(self, pid: int, pages: int, now_ms: int) -> None:
+        """Read and write the mappings of a process that has so many anonymous pages now."""
         began = time.monotonic_ns()
         summary, complete = self._read_smaps(pid, began)
         took_us = (time.monotonic_ns() - began) // 1000
         rest_s = took_us * REST // 1_000_000
-        anonymous = sum([sums[3] for sums in summary.totals.values()]) * 1024 // self.processes.page_size
-        key = self.processes.mappings_read(pid, anonymous, now_ms // 1000 + max(self.interval_s, rest_s))
+        key = self.processes.mappings_read(pid, pages, now_ms // 1000 + max(self.interval_s, rest_s))
         if not summary.totals:
             return
         largest = sorted(summary.totals.items(), key=_by_rss, reverse=True)
@@ -63,7 +62,8 @@ class Mappings:
         for _, sums in largest[len(listed) :]:
             others = [a + b for a, b in zip(others, sums, strict=True)]
         listed.append((OTHERS, others))
-        self._put(self._readings, key, (summary.mappings, len(summary.totals), complete, took_us))
+        self.readings += 1  # so that a reading that found nothing new is told all the same
+        self._put(self._readings, key, (self.readings, summary.mappings, len(summary.totals), complete, took_us))
         written = set()
         for name, sums in listed:
             ident = key + b" " + name[:NAME_LIMIT]
@@ -95,7 +95,7 @@ class Mappings:
         except OSError:
             pass
         finally:
-            posix.close(fd)
+            files.close(fd)
         return summary, False
 
 

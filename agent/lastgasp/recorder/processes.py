@@ -32,12 +32,13 @@ DETAILS = (
 
 # hash of stat, start time, hash of the details, hash of comm, pages of anonymous memory when its mappings were
 # last read, when they may be read again (s since boot), flags
-_STATE = _struct.Struct("<qqqqIIB")
+_STATE = _struct.Struct("<qqqqqIB")
 KERNEL = 1  # a kernel thread: has no memory of its own, looked at slowly
 NEW = 2  # seen once, not written yet
 STALE = 4  # to be written with its identity, whether it changed or not
 
 LARGE_SHARE = 64  # a process that takes 1/64 of RAM is written even if it is gone at the next tick
+LOOKS = 64  # beyond the limit so many are looked at in one tick, to see whether they are larger
 LINKS_READ = 256  # of a process with more open files only the number is recorded
 
 
@@ -67,10 +68,13 @@ class Processes:
         self.on_group = on_group
         self.brief = 0  # processes that were gone before they were written
         self.known: dict[int, bytes] = {}
-        self.grown: list[tuple[int, int]] = []  # (pages since its mappings were read, pid), of the last scan
+        self.grown: list[
+            tuple[int, int, int]
+        ] = []  # of the last scan: pages grown since mappings were read, pid, pages
         self.fast = encoder.table(b"process", COLUMNS)
         self.details = encoder.table(b"process.details", DETAILS)
         self._births: int | None = -1
+        self._turn = 0
         self._slow_queue: list[int] = []
         self._refresh_queue: list[int] = []
 
@@ -104,23 +108,40 @@ class Processes:
             self._births = births
 
     def _look_for_new(self, now_ms: int, write: bool) -> None:
-        self.untracked = 0
+        """List all processes and take up those that are new, the larger ones if there is not room for all."""
         known = self.known
-        for name in files.names(self.proc) or ():
-            if not name.isdigit() or int(name) in known:
-                continue
-            if len(known) >= self.limit:
-                self.untracked += 1
-                continue
-            pid = int(name)
-            raw = files.read(self.proc + name + b"/stat", 512)
+        new = [int(name) for name in files.names(self.proc) or () if name.isdigit() and int(name) not in known]
+        room = self.limit - len(known)
+        self.untracked = max(0, len(new) - room)
+        if self.untracked:
+            # Not all of them at every tick: that would be dear with thousands.
+            self._turn = (self._turn + room + LOOKS) % len(new)
+            new = (new + new)[self._turn : self._turn + min(len(new), room + LOOKS)]
+        for pid in new:
+            raw = files.read(self.proc + b"%d/stat" % pid, 512)
             stat = pid_stat.parse(raw) if raw else None
-            if stat is None:
+            if stat is None or (len(known) >= self.limit and not self._make_room(now_ms, stat.rss)):
                 continue
             kernel = stat.flags & pid_stat.PF_KTHREAD
-            known[pid] = _STATE.pack(0, stat.start_ticks, 0, 0, 0, 0, NEW | KERNEL if kernel else NEW)
+            known[pid] = _STATE.pack(0, stat.start_ticks, 0, 0, stat.rss, 0, NEW | KERNEL if kernel else NEW)
             if write or kernel or stat.rss >= self.large_pages:
                 self._write(now_ms, pid, stat, hash(raw))
+
+    def _make_room(self, now_ms: int, pages: int) -> bool:
+        """Give up the smallest process that is followed, if it is smaller than one of ``pages``."""
+        smallest, size = -1, pages
+        for pid, state in self.known.items():
+            base = _STATE.unpack(state)[4]
+            if base < size:
+                smallest, size = pid, base
+        if smallest < 0:
+            return False
+        _, start, _, _, _, _, flags = _STATE.unpack(self.known.pop(smallest))
+        if not flags & NEW:
+            key = b"%d@%d" % (smallest, start)
+            self.encoder.gone(now_ms, self.fast, smallest, key, [(b"untracked", b"1")])
+            self.encoder.forget(self.details, smallest)
+        return True
 
     def _write(self, now_ms: int, pid: int, stat: pid_stat.Stat, stamp: int) -> None:
         """Write what changed of one process."""
@@ -139,11 +160,11 @@ class Processes:
         sizes = pid_statm.parse(raw) if raw else None
         if sizes is not None:
             _, rss, shared = sizes
+            anonymous = rss - shared
             if born:
-                base = rss - shared
-            growth = rss - shared - base
-            if growth > max(base >> 5, 64):
-                self.grown.append((growth, pid))
+                base = anonymous
+            if anonymous - base > max(base >> 5, 64):
+                self.grown.append((anonymous - base, pid, anonymous))
         values = (
             rss,
             shared,

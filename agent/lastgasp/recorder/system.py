@@ -63,9 +63,14 @@ class KeptFile:
             return files.read_fd(self.fd, self.limit)
         except OSError as error:
             self.errno = error.errno or 0
-            posix.close(self.fd)
-            self.fd = -1
+            self.close()
             return None
+
+    def close(self) -> None:
+        """Give the descriptor back."""
+        if self.fd >= 0:
+            fd, self.fd = self.fd, -1
+            files.close(fd)
 
 
 class Counted:

@@ -16,7 +16,7 @@ class Wear:
     def __init__(self, budget: int, cost: int) -> None:
         self.budget = budget
         self.cost = cost
-        self.most = max(budget // 4, cost)
+        self.most = max(budget // 4, cost) if budget else 0
         self._tokens = self.most
         self._at_ms = 0
 

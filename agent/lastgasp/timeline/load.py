@@ -6,13 +6,14 @@ is told in the ``Recording``.
 
 from __future__ import annotations
 
+import io
 import os
 import stat
 from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO
 
-from lastgasp.ring.format import SAMPLE_MORE, VERSION
+from lastgasp.ring.format import SAMPLE_MORE, SAMPLE_PROCESSES, SAMPLE_SYSTEM, VERSION
 from lastgasp.ring.payload import Decoder, Pairs, Series, TableDefinition
 from lastgasp.ring.scan import Block, Scan, scan
 from lastgasp.timeline.model import Boot, Event, Gap, Message, Process, Recording
@@ -47,6 +48,8 @@ def _load_folder(path: str) -> list[Recording]:
 
 
 def _load_file(file: BinaryIO, name: str) -> list[Recording]:
+    if not file.seekable():  # a pipe
+        file = io.BytesIO(file.read())
     scanned = scan(file)
     if not scanned.blocks:
         raise LoadError(f"{name}: {_why_nothing(scanned)}")
@@ -163,7 +166,9 @@ class _Builder:
         return all_series[-1]
 
     def sample(self, at_ms: int, flags: int) -> None:
-        """One sample; its continuations are not counted again."""
+        """One sample. Its continuations are not counted again, nor rows that the agent wrote of itself."""
+        if not flags & (SAMPLE_SYSTEM | SAMPLE_PROCESSES):
+            return
         at = self.boot.sample_at
         if flags & SAMPLE_MORE and at and at[-1] == at_ms:
             return
@@ -181,6 +186,8 @@ class _Builder:
         """A process ended, or a mapping is no longer among the largest."""
         if table.name == b"process":
             process = self._process(key)
+            if (b"untracked", b"1") in pairs:  # the agent had no room for it any more
+                return
             process.gone_ms = at_ms
             code = dict(pairs).get(b"exit_code")
             process.exit_code = int(code) if code is not None else None

@@ -1,0 +1,151 @@
+"""When memory counts as short, how much may be written early, which alerts are raised: decisions, no I/O."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from socket import AF_UNIX, SOCK_DGRAM, socket
+
+import pytest
+from fake_proc import PAGE_SIZE, FakeProc
+from taped import Taped
+
+from lastgasp.recorder import alerts
+from lastgasp.recorder.alerts import Alerts
+from lastgasp.recorder.config import Config
+from lastgasp.recorder.pressure import HOLD_MS, Pressure
+from lastgasp.recorder.processes import Processes
+from lastgasp.recorder.wear import DAY_MS, Wear
+
+
+def test_plenty_of_memory_is_no_pressure() -> None:
+    assert not Pressure(100, 100).tick(0, 1000, 500, 0)
+
+
+def test_little_memory_is_pressure_and_lasts_for_a_while_after_it_is_over() -> None:
+    pressure = Pressure(100, 100)
+    assert pressure.tick(0, 1000, 99, None)
+    assert pressure.tick(HOLD_MS - 1, 1000, 500, None)
+    assert not pressure.tick(HOLD_MS, 1000, 500, None)
+
+
+def test_time_spent_waiting_is_pressure_from_the_second_reading_on() -> None:
+    pressure = Pressure(100, 100)
+    assert not pressure.tick(5000, 1000, 500, 4_000_000_000)
+    assert not pressure.tick(10_000, 1000, 500, 4_000_499_999)
+    assert pressure.stall_share == 99
+    assert pressure.tick(15_000, 1000, 500, 4_001_000_000)
+    assert pressure.stall_share == 100
+
+
+def test_unknown_values_are_no_sign_of_anything() -> None:
+    pressure = Pressure(1000, 0)
+    assert not pressure.tick(0, None, None, None)
+    assert not pressure.tick(1000, None, 5, None)
+    assert not pressure.tick(1000, 5, None, None)
+
+
+def test_a_sign_from_the_kernel_is_enough() -> None:
+    pressure = Pressure(100, 100)
+    pressure.sign(1000)
+    assert pressure.on
+    assert not pressure.tick(1000 + HOLD_MS, 1000, 500, None)
+
+
+def test_early_writes_burst_for_a_quarter_of_the_day_budget_and_then_keep_to_its_rate() -> None:
+    wear = Wear(16 << 20, 4096)
+    burst = 0
+    while wear.allows(0):
+        burst += 1
+    assert burst == 1024
+    allowed = sum(wear.allows(now) for now in range(0, DAY_MS, 1000))
+    assert 4090 <= allowed <= 4096
+
+
+def test_a_budget_of_zero_allows_no_early_write_at_all() -> None:
+    wear = Wear(0, 4096)
+    assert not any(wear.allows(now) for now in range(0, 10 * DAY_MS, DAY_MS // 100))
+
+
+def raised_alerts(taped: Taped, **settings: object) -> Alerts:
+    config = Config()
+    config.alert_syslog = False
+    for name, value in settings.items():
+        setattr(config, name, value)
+    return Alerts(taped.encoder, config)
+
+
+def told(taped: Taped) -> list[tuple[str, bytes]]:
+    return [(event.kind, event.values["name"]) for event in taped.boot().events]
+
+
+def test_a_crossing_is_told_once_and_its_end_only_when_well_clear(taped: Taped) -> None:
+    judge = raised_alerts(taped)
+    for at, value in enumerate([60, 49, 51, 48, 52, 62, 63, 49]):
+        judge.level(at, b"available", value, 50, b"text", low=True)
+    assert told(taped) == [("alert", b"available"), ("alert.end", b"available"), ("alert", b"available")]
+
+
+def test_a_high_value_alerts_and_clears_a_quarter_below(taped: Taped) -> None:
+    judge = raised_alerts(taped)
+    for at, value in enumerate([299, 300, 290, 226, 224, 100]):
+        judge.level(at, b"stall", value, 300, b"text", low=False)
+    assert told(taped) == [("alert", b"stall"), ("alert.end", b"stall")]
+
+
+def test_a_threshold_of_zero_never_alerts_and_an_unknown_value_changes_nothing(taped: Taped) -> None:
+    judge = raised_alerts(taped)
+    judge.level(0, b"a", 0, 0, b"text", low=True)
+    judge.level(0, b"b", None, 50, b"text", low=True)
+    assert not judge.raised
+
+
+def test_growth_of_a_named_process_alerts_over_ten_minutes(taped: Taped, fake: FakeProc) -> None:
+    judge = raised_alerts(taped, alert_growth=((b"sensord", 1 << 20),))
+    fake.process(7, b"sensord", rss=1000, shared=0)
+    fake.process(8, b"other", rss=1000, shared=0)
+    processes = Processes(taped.encoder, 10, 0, lambda _: None, fake.root, PAGE_SIZE)
+    taped.encoder.begin(0, 3)
+    processes.scan(0, 1, False)
+    taped.encoder.end()
+    for minute in range(31):
+        judge.judge_growth(minute * 60_000, processes)
+        fake.process(7, b"sensord", rss=1000 + 10 * minute, shared=0)
+        fake.process(8, b"other", rss=1000 + 10 * minute, shared=0)
+    events = [e for e in taped.boot().events if e.kind.startswith("alert")]
+    assert [(e.kind, e.values["name"]) for e in events] == [("alert", b"growth:7")]
+    assert b"sensord (7) grows by 2" in events[0].values["text"]
+
+
+def test_an_alert_is_one_line_in_the_system_log(taped: Taped, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = str(tmp_path / "log")
+    with socket(AF_UNIX, SOCK_DGRAM) as log:
+        log.bind(path)
+        monkeypatch.setattr(alerts, "SYSLOG", path)
+        judge = raised_alerts(taped, alert_syslog=True)
+        judge.level(0, b"available", 1, 50, b"40 kB of 64000 kB memory available", low=True)
+        judge.level(9, b"available", 90, 50, b"58000 kB of 64000 kB memory available", low=True)
+        assert log.recv(500) == b"<28>lastgasp: 40 kB of 64000 kB memory available"
+        assert log.recv(500) == b"<28>lastgasp: over: 58000 kB of 64000 kB memory available"
+
+
+def test_no_system_log_is_no_trouble(taped: Taped, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(alerts, "SYSLOG", str(tmp_path / "nothing"))
+    monkeypatch.setattr(alerts, "CONSOLE", b"/nothing/kmsg")
+    judge = raised_alerts(taped, alert_syslog=True, alert_console=True)
+    judge.level(0, b"available", 1, 50, b"text", low=True)
+    assert told(taped) == [("alert", b"available")]
+
+
+def test_an_alert_shows_on_the_console_when_configured(
+    taped: Taped, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    console = tmp_path / "kmsg"
+    console.touch()
+    monkeypatch.setattr(alerts, "CONSOLE", str(console).encode())
+    judge = raised_alerts(taped, alert_console=True)
+    judge.level(0, b"available", 1, 50, b"short", low=True)
+    assert console.read_bytes() == b"<4>lastgasp: short\n"
+
+
+def test_names_in_alerts_hold_nothing_that_a_terminal_obeys() -> None:
+    assert alerts.printable(b"a\x1b[2J\nb\xff") == b"a?[2J?b?"

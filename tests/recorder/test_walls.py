@@ -1,0 +1,94 @@
+"""The wall: what runs on the device imports neither the laptop's packages nor the heavy modules of the library."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+AGENT = Path(__file__).parents[2] / "agent"
+DEVICE = ("proc", "ring", "recorder")
+LAPTOP_FILES = {"ring/payload.py", "ring/scan.py"}
+
+# Built into the interpreter or small C modules; what each costs is in the benchmark's module table.
+ALLOWED = {"_ctypes", "_signal", "_socket", "_struct", "posix", "select", "sys", "time", "zlib", "__future__"}
+MAY_IMPORT = {
+    "proc": {"proc"},
+    "ring": {"ring"},
+    "oom": {"oom"},
+    "recorder": {"proc", "ring", "recorder"},
+    "timeline": {"timeline", "ring", "oom"},
+    "analysis": {"analysis", "timeline", "oom", "ring"},
+    "report": {"report", "analysis", "timeline", "oom"},
+}
+
+
+def imports(path: Path, with_type_checking: bool = False) -> Iterator[str]:
+    """Every module that a file imports at run time, also inside functions."""
+
+    def walk(node: ast.AST) -> Iterator[str]:
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.If) and isinstance(child.test, ast.Name) and child.test.id == "TYPE_CHECKING":
+                continue
+            if isinstance(child, ast.Import):
+                yield from (alias.name for alias in child.names)
+            elif isinstance(child, ast.ImportFrom):
+                module = child.module or ""
+                yield module
+                if module.count(".") < 2 and module.startswith("lastgasp"):
+                    yield from (f"{module}.{alias.name}" for alias in child.names)
+            yield from walk(child)
+
+    yield from walk(ast.parse(path.read_text()))
+
+
+def sources(package: str) -> list[Path]:
+    return sorted((AGENT / "lastgasp" / package).rglob("*.py"))
+
+
+@pytest.mark.parametrize("package", sorted(MAY_IMPORT))
+def test_a_package_imports_only_what_stands_before_it(package: str) -> None:
+    for path in sources(package):
+        for module in imports(path):
+            parts = module.split(".")
+            if parts[0] == "lastgasp" and len(parts) > 1 and parts[1][0] != "_":
+                assert parts[1] in MAY_IMPORT[package], f"{path.name} imports {module}"
+
+
+@pytest.mark.parametrize("package", DEVICE)
+def test_the_device_imports_nothing_heavy(package: str) -> None:
+    for path in sources(package):
+        if str(path.relative_to(AGENT / "lastgasp")) in LAPTOP_FILES:
+            continue
+        for module in imports(path):
+            if not module.startswith("lastgasp"):
+                assert module in ALLOWED, f"{path.name} imports {module}"
+
+
+def test_the_running_agent_has_no_other_modules_than_these() -> None:
+    """The written budget of imports, asked of the interpreter itself."""
+    program = (
+        "import sys\n"
+        f"sys.path.insert(0, {str(AGENT)!r})\n"
+        "before = set(sys.modules)\n"
+        "from lastgasp.recorder import agent, main\n"
+        "print(*sorted(m for m in set(sys.modules) - before if not m.startswith('lastgasp')))\n"
+    )
+    done = subprocess.run([sys.executable, "-I", "-S", "-E", "-c", program], capture_output=True, text=True, check=True)
+    assert set(done.stdout.split()) <= {"_socket", "_struct", "select", "zlib"}
+
+
+def test_modules_used_once_are_not_kept() -> None:
+    program = (
+        "import sys\n"
+        f"sys.path.insert(0, {str(AGENT)!r})\n"
+        "from lastgasp.recorder import once\n"
+        "module = once.load('status')\n"
+        "print('lastgasp.recorder.status' in sys.modules, hasattr(module, 'render'))\n"
+    )
+    done = subprocess.run([sys.executable, "-I", "-S", "-E", "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "True"]

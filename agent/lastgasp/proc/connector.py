@@ -1,8 +1,10 @@
-"""Process events over netlink (drivers/connector/cn_proc.c, CONFIG_PROC_EVENTS): needs CAP_NET_ADMIN.
+"""Process events over netlink (drivers/connector/cn_proc.c, CONFIG_PROC_EVENTS).
+
+6.1 wants CAP_NET_ADMIN, 6.18 lets anybody listen. Who asks from another than the first pid and user namespace, as
+in a container, is told nothing, not even that.
 
 A datagram is nlmsghdr (16 bytes), cn_msg (20), then proc_event: what, cpu, timestamp_ns and the event's own data.
-All fields lie at the same offsets on 32 and 64 bit, in native byte order. Who asks from another than the first
-pid and user namespace, as in a container, is told nothing, not even that.
+All fields lie at the same offsets on 32 and 64 bit, in native byte order.
 """
 
 import _struct

@@ -22,7 +22,7 @@ class Summary:
     A file's mappings add up under its path, as the kernel writes it: a newline is "\\012", nothing else is escaped.
     So does its .bss, the nameless memory right behind its data. What is mapped behind a library by chance looks the
     same and may merge with its .bss, so no library gets more than its own size; the program, which comes first and
-    has no neighbours, gets all. (Where brk is not randomised, the kernel calls a program's .bss "[heap]".)
+    has no neighbours, gets all. (Where brk is not randomised, kernels such as 6.1 call a program's .bss "[heap]".)
 
     Other nameless memory is "[anon]"; names that the kernel gives in brackets stay.
     """

@@ -15,6 +15,7 @@ COLUMNS = (
     b"voluntary_ctxt_switches",
     b"nonvoluntary_ctxt_switches",
 )
+_PLACES = {name: i for i, name in enumerate(COLUMNS)}
 
 
 def parse(raw: bytes) -> tuple[int | None, ...]:
@@ -23,12 +24,13 @@ def parse(raw: bytes) -> tuple[int | None, ...]:
     Name, the one line under the process's control, comes first. The kernel escapes newlines and backslashes in it
     and nothing else.
     """
-    found: dict[bytes, int | None] = {}
+    values: list[int | None] = [None] * len(COLUMNS)
     for line in lines(raw):
         name, _, rest = line.partition(b":")
-        if name in COLUMNS:
-            found[name] = maybe(b"".join(rest.split(None, 1)[:1]))
-    return tuple([found.get(name) for name in COLUMNS])
+        place = _PLACES.get(name)
+        if place is not None:
+            values[place] = maybe(rest.removesuffix(b" kB").strip())
+    return tuple(values)
 
 
 def uid(raw: bytes) -> int | None:

@@ -12,6 +12,7 @@ from taped import Taped
 from lastgasp.recorder import alerts
 from lastgasp.recorder.alerts import Alerts
 from lastgasp.recorder.config import Config
+from lastgasp.recorder.growth import Growth
 from lastgasp.recorder.pressure import HOLD_MS, Pressure
 from lastgasp.recorder.processes import Processes
 from lastgasp.recorder.wear import DAY_MS, Wear
@@ -107,8 +108,9 @@ def test_growth_of_a_named_process_alerts_over_ten_minutes(taped: Taped, fake: F
     taped.encoder.begin(0, 3)
     processes.scan(0, 1, False)
     taped.encoder.end()
+    growth = Growth(judge, processes)
     for minute in range(31):
-        judge.judge_growth(minute * 60_000, processes)
+        growth.judge(minute * 60_000)
         fake.process(7, b"sensord", rss=1000 + 10 * minute, shared=0)
         fake.process(8, b"other", rss=1000 + 10 * minute, shared=0)
     events = [e for e in taped.boot().events if e.kind.startswith("alert")]

@@ -87,7 +87,7 @@ def test_modules_used_once_are_not_kept() -> None:
         "import sys\n"
         f"sys.path.insert(0, {str(AGENT)!r})\n"
         "from lastgasp.recorder import once\n"
-        "module = once.load('status')\n"
+        "module = once.load('recorder.status')\n"
         "print('lastgasp.recorder.status' in sys.modules, hasattr(module, 'render'))\n"
     )
     done = subprocess.run([sys.executable, "-I", "-S", "-E", "-c", program], capture_output=True, text=True, check=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from lastgasp.ring.encoder import Encoder
+from lastgasp.ring.encoder import Encoder, pack_row, unpack_row
 from lastgasp.ring.format import ABSENT, EVENT, SAMPLE, put_bytes, put_signed, put_varint
 from lastgasp.ring.payload import Decoder, Pairs, Series, TableDefinition, varint
 
@@ -230,3 +230,11 @@ def test_a_record_by_hand_is_what_the_format_says() -> None:
         put_signed(signed, value)
     assert bytes(signed) == bytes((0, 1, 2, 3))
     assert SAMPLE == 2
+
+
+def test_rows_kept_in_memory_come_back_as_they_were() -> None:
+    rng = random.Random(5)
+    for _ in range(2000):
+        values = tuple(rng.choice([None, 0, rng.choice(EDGES), rng.randrange(500)]) for _ in range(rng.randrange(40)))
+        number = rng.randrange(300)
+        assert unpack_row(pack_row(number, values)) == (number, list(values))

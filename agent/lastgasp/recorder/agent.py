@@ -15,7 +15,6 @@ from lastgasp.recorder.alerts import Alerts
 from lastgasp.recorder.control import Control
 from lastgasp.recorder.kernel_log import FULL_REPORTS, KernelLog
 from lastgasp.recorder.loop import Loop
-from lastgasp.recorder.mirror import Mirror
 from lastgasp.recorder.pressure import Pressure
 from lastgasp.recorder.sampler import Sampler
 from lastgasp.recorder.wear import Wear
@@ -26,10 +25,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from lastgasp.recorder.config import Config
+    from lastgasp.recorder.growth import Growth
+    from lastgasp.recorder.mirror import Mirror
     from lastgasp.recorder.ring_file import OpenedRing
 
 CLOCK_STEP_NS = 500_000_000
-KEY_INTERVAL = 4  # every fourth block can be decoded alone: 5 % more bytes than one in a hundred
+KEY_INTERVAL = 2  # every other block can be decoded alone
 KMSG_PAUSE_MS = 50  # a kernel that talks all the time wakes the agent no more often than this
 TRIGGER = b"some 100000 1000000\0"  # 100 ms of stall within a second; the kernel overwrites the last byte
 OWN = (
@@ -90,24 +91,28 @@ class Agent:
         self.log = KernelLog(self.encoder, config.kernel_log_level, root + b"dev/kmsg")
         if ring.same_boot:
             self.log.since_us = ring.end_ms * 1000
-        self.mirror = Mirror(self.writer, root + b"dev/pmsg0") if config.pmsg else None
+        self.mirror: Mirror | None = None
+        self.mirror_errno = 0
         self.alerts = Alerts(self.encoder, config)
         self.pressure = Pressure(config.pressure_available, config.pressure_stall)
         self.wear = Wear(config.flash_budget, ring.block_size)
         self.control = Control(config.control_socket, self._answer)
         self.loop = Loop()
+        self._growth: Growth | None = None
         self.trigger_errno = 0
         self.started_ms = clock()
         self.missed_ticks = 0
         self.early_writes = 0
         self.stopping = False
-        self._due_ms = self._slow_due_ms = self._flushed_ms = self.started_ms
+        self.due_ms = self._slow_due_ms = self._flushed_ms = self.started_ms
         self._listen_again_ms = -1
         self._block = self.writer.place.block_number
         self._offset_ns = wall_offset_ns()
         self.loop.watch(self.log.fd, self._on_log)
         self.loop.watch(self.control.fd, self._on_connection)
         self._set_trigger(root)
+        if config.pmsg:
+            self._open_mirror(root + b"dev/pmsg0")
 
     # -- life ------------------------------------------------------------------------------------------
 
@@ -128,10 +133,10 @@ class Agent:
     def turn(self) -> None:
         """One turn of the loop: what is due, then wait for something to happen."""
         now = self.clock()
-        if now >= self._due_ms:
+        if now >= self.due_ms:
             self.tick(now)
             now = self.clock()
-        until = self._due_ms
+        until = self.due_ms
         if self._listen_again_ms >= 0:
             if self._listen_again_ms <= now:
                 self._listen_again_ms = -1
@@ -169,11 +174,11 @@ class Agent:
 
     def _schedule(self, now: int, slow: bool) -> None:
         interval = self.config.pressure_interval if self.pressure.on else self.config.interval
-        self._due_ms += interval
-        if self._due_ms <= now:
-            missed = (now - self._due_ms) // interval + 1
+        self.due_ms += interval
+        if self.due_ms <= now:
+            missed = (now - self.due_ms) // interval + 1
             self.missed_ticks += missed
-            self._due_ms += missed * interval
+            self.due_ms += missed * interval
         if slow:
             self._slow_due_ms = now + self.config.slow_interval
             self._put_own(now)
@@ -188,7 +193,7 @@ class Agent:
         self.sampler.take(now, slow, before)
         pressure.tick(now, system.total_kb, system.available_kb, system.stalled_us)
         if pressure.on and not before:
-            self._due_ms = min(self._due_ms, now + self.config.pressure_interval)
+            self.due_ms = min(self.due_ms, now + self.config.pressure_interval)
 
     def _put_own(self, now: int) -> None:
         """What the agent knows of itself, as a row like any other."""
@@ -225,7 +230,11 @@ class Agent:
         text = b"the ring cannot be written: errno %d" % self.writer.last_error
         level(now, b"ring", self.writer.refusals, 1, text, False)
         if config.alert_growth:
-            self.alerts.judge_growth(now, self.sampler.processes)
+            if self._growth is None:
+                from lastgasp.recorder.growth import Growth
+
+                self._growth = Growth(self.alerts, self.sampler.processes)
+            self._growth.judge(now)
 
     def _note_clock_step(self, now: int) -> None:
         offset = wall_offset_ns()
@@ -253,10 +262,21 @@ class Agent:
         except OSError as error:  # not there, or not permitted: the totals tell the same, a tick later
             self.trigger_errno = error.errno or 0
 
+    def _open_mirror(self, path: bytes) -> None:
+        """Mirror samples to persistent RAM, where there is some; elsewhere its code is not even loaded."""
+        try:
+            fd = posix.open(path, posix.O_WRONLY | posix.O_CLOEXEC | posix.O_NONBLOCK)
+        except OSError as error:
+            self.mirror_errno = error.errno or 0
+            return
+        from lastgasp.recorder.mirror import Mirror
+
+        self.mirror = Mirror(self.writer, fd)
+
     def _on_trigger(self, _: int) -> None:
         now = self.clock()
         if not self.pressure.on:
-            self._due_ms = now
+            self.due_ms = now
         self.pressure.sign(now)
 
     def _on_log(self, fd: int) -> None:
@@ -269,7 +289,7 @@ class Agent:
             self.sample(now, False)
             if self.log.reports_this_hour <= FULL_REPORTS or self.wear.allows(now):
                 self.flush()
-            self._due_ms = min(self._due_ms, now + self.config.pressure_interval)
+            self.due_ms = min(self.due_ms, now + self.config.pressure_interval)
 
     def _on_connection(self, _: int) -> None:
         self.loop.watch(self.control.accept(), self._on_client)
@@ -281,40 +301,13 @@ class Agent:
 
     def _answer(self, request: bytes) -> bytes:
         """What a client of the control socket gets."""
-        command, _, rest = request.partition(b" ")
-        if command == b"mark":
-            self.encoder.event(self.clock(), b"mark", [(b"text", rest[:256])])
-            return b"ok\n"
-        if command == b"flush":
-            if self.flush():
-                return b"ok\n"
-            return b"error the ring cannot be written: errno %d\n" % self.writer.last_error
-        if command == b"status":
-            answer: bytes = once.load("status").render(self, rest == b"json")
-            return answer
-        return b"error unknown request\n"
+        answer: bytes = once.load("recorder.requests").answer(self, request)
+        return answer
 
     def _on_signal(self, number: int) -> None:
         if number == _signal.SIGUSR1:
             self.flush()
         elif number == _signal.SIGHUP:
-            self._reload()
+            once.load("recorder.requests").reload(self)
         else:
             self.stopping = True
-
-    def _reload(self) -> None:
-        """Take over what can change while running; a file with a mistake changes nothing and is noted."""
-        now = self.clock()
-        try:
-            config = self.reload() if self.reload is not None else self.config
-        except Exception as error:  # ConfigError lives in a module that is not kept
-            self.encoder.event(now, b"config", [(b"error", str(error).encode("utf-8", "replace")[:400])])
-            return
-        self.config = self.alerts.config = config
-        self.sampler.take_over(config)
-        self.pressure.available, self.pressure.stall = config.pressure_available, config.pressure_stall
-        self.wear = Wear(config.flash_budget, self.ring.block_size)
-        self.log.level = config.kernel_log_level
-        self._due_ms = min(self._due_ms, now + config.interval)
-        self.encoder.event(now, b"config", [(b"read", b"ok")])
-        self.sampler.write_machine(now)

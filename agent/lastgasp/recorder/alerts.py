@@ -11,14 +11,11 @@ import posix
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from lastgasp.recorder.config import Config
-    from lastgasp.recorder.processes import Processes
     from lastgasp.ring.encoder import Encoder
 
 SYSLOG = "/dev/log"
 CONSOLE = b"/dev/kmsg"
 SYSLOG_PRIORITY = b"<28>"  # daemon.warning
-HOUR_MS = 3_600_000
-GROWTH_WINDOW_MS = 600_000
 
 
 class Alerts:
@@ -28,8 +25,6 @@ class Alerts:
         self.encoder = encoder
         self.config = config
         self.raised: set[bytes] = set()
-        self._sizes: dict[int, tuple[int, int]] = {}  # pid: bytes, and when
-        self._growth_due_ms = 0
 
     def level(self, now_ms: int, name: bytes, value: int | None, threshold: int, text: bytes, low: bool) -> None:
         """Judge one value; ``low`` alerts when it falls below. A threshold of 0 never alerts, None changes nothing."""
@@ -45,22 +40,6 @@ class Alerts:
         elif clear and name in self.raised:
             self.raised.remove(name)
             self.tell(now_ms, b"alert.end", name, text)
-
-    def judge_growth(self, now_ms: int, processes: "Processes") -> None:
-        """Judge the growth of the processes that alert_growth names, each over windows of GROWTH_WINDOW_MS."""
-        if now_ms < self._growth_due_ms:
-            return
-        self._growth_due_ms = now_ms + GROWTH_WINDOW_MS
-        before, self._sizes = self._sizes, {}
-        wanted = dict(self.config.alert_growth)
-        for pid, comm, pages in processes.anonymous_of(wanted):
-            size = pages * processes.page_size
-            self._sizes[pid] = size, now_ms
-            if pid in before:
-                size_then, then_ms = before[pid]
-                rate = (size - size_then) * HOUR_MS // max(now_ms - then_ms, 1)
-                text = b"%s (%d) grows by %d kB an hour" % (printable(comm), pid, rate // 1024)
-                self.level(now_ms, b"growth:%d" % pid, max(rate, 0), wanted[comm], text, False)
 
     def tell(self, now_ms: int, kind: bytes, name: bytes, text: bytes) -> None:
         """One event, one line."""

@@ -3,7 +3,8 @@
 Which groups there are is learned from the processes' identities; at most LIMIT of them are followed.
 """
 
-from lastgasp.proc import cgroup, files, mounts
+from lastgasp.proc import cgroup, files
+from lastgasp.recorder import once
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ class Groups:
         self._base = b""
         self._paths: dict[bytes, bool] = {}  # path: it had a limit when last looked at
         self._table = rows.encoder.table(b"cgroup", cgroup.COLUMNS)
+        mounts = once.load("proc.mounts")
         found = mounts.memory_controller(mounts.parse(files.lines(root + b"proc/self/mountinfo")))
         if found is not None:
             self.version, point = found

@@ -66,14 +66,14 @@ def run(path: str | None) -> int:
     """The agent in the foreground, until it is told to stop."""
     from lastgasp.recorder import once
 
-    files = once.load("config_file")
+    files = once.load("recorder.config_file")
     try:
         config = read_config(path, files)
     except files.ConfigError as error:
         return complain(str(error), 2)
     del files
-    protect = once.load("protect")
-    opener = once.load("ring_file")
+    protect = once.load("recorder.protect")
+    opener = once.load("recorder.ring_file")
     from lastgasp.recorder import agent
 
     try:
@@ -89,7 +89,7 @@ def run(path: str | None) -> int:
     if config.lock_memory and protect.lock_memory():
         ring.notes.append("memory could not be locked: samples may be late when memory is short")
     del protect
-    agent.Agent(config, ring, lambda: read_config(path, once.load("config_file"))).run()
+    agent.Agent(config, ring, lambda: read_config(path, once.load("recorder.config_file"))).run()
     return 0
 
 

@@ -2,33 +2,27 @@
 
 import posix
 
+from lastgasp.ring import pmsg
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from lastgasp.ring.writer import RingWriter
 
 
 class Mirror:
-    """Writes each new piece of the payload once; ``errno`` says why there is no mirror."""
+    """Writes each new piece of the payload once, to ``fd``; ``errno`` is that of the last refusal."""
 
     __slots__ = ("_at", "_block", "_fd", "errno", "writer")
 
-    def __init__(self, writer: "RingWriter", path: bytes) -> None:
+    def __init__(self, writer: "RingWriter", fd: int) -> None:
         self.writer = writer
         self.errno = 0
-        self._fd = -1
+        self._fd = fd
         self._block = -1
         self._at = 0
-        try:
-            self._fd = posix.open(path, posix.O_WRONLY | posix.O_CLOEXEC | posix.O_NONBLOCK)
-        except OSError as error:
-            self.errno = error.errno or 0
 
     def update(self) -> None:
         """Mirror what came since the last call."""
-        if self._fd < 0:
-            return
-        from lastgasp.ring import pmsg
-
         writer = self.writer
         if self._block != writer.place.block_number:
             self._block, self._at = writer.place.block_number, 0

@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 
 def load(name: str) -> "ModuleType":
-    """Import ``lastgasp.recorder.<name>`` without keeping it: it lives as long as the caller holds it."""
-    package = "lastgasp.recorder"
-    module: ModuleType = __import__(f"{package}.{name}", None, None, ("",))
-    sys.modules.pop(f"{package}.{name}", None)
-    parent = sys.modules[package]
-    if hasattr(parent, name):
-        delattr(parent, name)
+    """Import ``lastgasp.<name>`` ("recorder.status") without keeping it: it lives as long as the caller holds it."""
+    path = f"lastgasp.{name}"
+    module: ModuleType = __import__(path, None, None, ("",))
+    sys.modules.pop(path, None)
+    package, _, last = path.rpartition(".")
+    if hasattr(sys.modules[package], last):
+        delattr(sys.modules[package], last)
     return module

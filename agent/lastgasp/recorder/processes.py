@@ -14,7 +14,7 @@ from lastgasp.proc import files, pid_fd, pid_identity, pid_io, pid_oom, pid_stat
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterator
+    from collections.abc import Callable
 
     from lastgasp.recorder.births import Births
     from lastgasp.ring.encoder import Encoder
@@ -110,7 +110,7 @@ class Processes:
     def _look_for_new(self, now_ms: int, write: bool) -> None:
         """List all processes and take up those that are new, the larger ones if there is not room for all."""
         known = self.known
-        new = [int(name) for name in files.names(self.proc) or () if name.isdigit() and int(name) not in known]
+        new = [pid for pid in files.numbers(self.proc) if pid not in known]
         room = self.limit - len(known)
         self.untracked = max(0, len(new) - room)
         if self.untracked:
@@ -266,14 +266,6 @@ class Processes:
                     counts[pid_fd.kind(target)] += 1
             return (len(names), *counts)
         return (len(names), *kinds)
-
-    def anonymous_of(self, names: "Container[bytes]") -> "Iterator[tuple[int, bytes, int]]":
-        """Pid, comm and anonymous pages of the processes that are called one of ``names``."""
-        for pid in list(self.known):
-            comm = (files.read(self.proc + b"%d/comm" % pid, 64) or b"").rstrip(b"\n")
-            sizes = pid_statm.parse(files.read(self.proc + b"%d/statm" % pid, 128) or b"") if comm in names else None
-            if sizes is not None:
-                yield pid, comm, sizes[1] - sizes[2]
 
     def allow_mappings(self, pid: int, now_s: int) -> bool:
         """May this process's mappings be read?"""

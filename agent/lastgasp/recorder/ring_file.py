@@ -26,6 +26,7 @@ ERRORS = {
     28: "no space left on the file system: set a smaller ring_size, or make room",
     30: "read-only file system: set ring_path to a partition that can be written",
 }
+BLOCK_SIZE_AT = 11  # where a block's header says how large it is
 PSTORE = b"sys/fs/pstore/"
 
 
@@ -108,14 +109,13 @@ def _open(path: str) -> int:
 
 
 def _block_size(storage: FileStorage, configured: int) -> int:
-    """A ring keeps the block size it began with."""
+    """A ring keeps the block size it began with: that of the first block, or the configured one if it has none."""
     try:
-        first = storage.read(0, 32768)
-    except OSError:
-        return configured
-    for size in (4096, 8192, 16384, 32768):
-        if prepare.valid_block(first[:size]):
+        size = 1 << storage.read(BLOCK_SIZE_AT, 1)[0]
+        if size in (4096, 8192, 16384, 32768) and prepare.valid_block(storage.read(0, size)):
             return size
+    except (OSError, IndexError):
+        pass
     return configured
 
 

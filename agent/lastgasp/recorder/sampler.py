@@ -73,7 +73,7 @@ class Sampler:
 
     def write_machine(self, now_ms: int) -> None:
         """What this machine and its firmware are."""
-        self.encoder.event(now_ms, b"machine", once.load("identity").machine(self.root, __version__.encode()))
+        self.encoder.event(now_ms, b"machine", once.load("recorder.identity").machine(self.root, __version__.encode()))
 
     def take_over(self, config: "Config") -> None:
         """Use another configuration from now on."""

@@ -128,8 +128,9 @@ def absent(agent: "Agent") -> list[tuple[str, str]]:
         found.append(("memory control groups", "not mounted"))
     if agent.trigger_errno:
         found.append(("PSI trigger", why(agent.trigger_errno)))
-    if agent.mirror is not None and agent.mirror.errno:
-        found.append(("/dev/pmsg0", why(agent.mirror.errno)))
+    mirror_errno = agent.mirror.errno if agent.mirror is not None else agent.mirror_errno
+    if mirror_errno:
+        found.append(("/dev/pmsg0", why(mirror_errno)))
     if agent.control.errno:
         found.append(("control socket", why(agent.control.errno)))
     return found

@@ -39,7 +39,7 @@ RAW_TARGET = 4  # a block is closed when the payload is this many times its size
 RAW_LIMIT = 6  # and dropped when it is this many times its size and storage still refuses it
 
 # An 8 KiB window and few hash bits: zlib takes 46 kB while it works instead of 268 kB, for 3 % more bytes.
-LEVEL, WINDOW_BITS, MEMORY_LEVEL = 6, -13, 4
+LEVEL, WINDOW_BITS, MEMORY_LEVEL = 6, -12, 4
 
 # A slot given up by an early write is used again only this close behind the head, so that after a restart
 # the newest blocks are found together.

@@ -194,7 +194,9 @@ class TestLongFiles:
         assert once is not None
         assert len(once) <= PAGE
         assert len(whole) > files.PIECE
-        assert list(files.lines(path)) == whole.splitlines()
+        # Counts may change in between: pages are shared with processes that come and go.
+        bare = [re.sub(rb" +\d+ kB$", b"", line) for line in files.lines(path)]
+        assert bare == [re.sub(rb" +\d+ kB$", b"", line) for line in whole.splitlines()]
         assert whole.count(b"\nVmFlags:") == len(list(files.lines(b"/proc/%d/maps" % child.pid)))
 
     def test_no_more_than_the_limit(self, tmp_path: Path) -> None:

@@ -231,9 +231,10 @@ class Agent:
         level(now, b"ring", self.writer.refusals, 1, text, False)
         if config.alert_growth:
             if self._growth is None:
-                from lastgasp.recorder.growth import Growth
-
-                self._growth = Growth(self.alerts, self.sampler.processes)
+                try:
+                    self._growth = once.load("recorder.growth").Growth(self.alerts, self.sampler.processes)
+                except ImportError:  # tried again at the next tick
+                    return
             self._growth.judge(now)
 
     def _note_clock_step(self, now: int) -> None:
@@ -269,9 +270,10 @@ class Agent:
         except OSError as error:
             self.mirror_errno = error.errno or 0
             return
-        from lastgasp.recorder.mirror import Mirror
-
-        self.mirror = Mirror(self.writer, fd)
+        try:
+            self.mirror = once.load("recorder.mirror").Mirror(self.writer, fd)
+        except ImportError:
+            posix.close(fd)
 
     def _on_trigger(self, _: int) -> None:
         now = self.clock()
@@ -301,13 +303,19 @@ class Agent:
 
     def _answer(self, request: bytes) -> bytes:
         """What a client of the control socket gets."""
-        answer: bytes = once.load("recorder.requests").answer(self, request)
+        try:
+            answer: bytes = once.load("recorder.requests").answer(self, request)
+        except ImportError as error:
+            return b"error %s\n" % str(error).encode()
         return answer
 
     def _on_signal(self, number: int) -> None:
         if number == _signal.SIGUSR1:
             self.flush()
         elif number == _signal.SIGHUP:
-            once.load("recorder.requests").reload(self)
+            try:
+                once.load("recorder.requests").reload(self)
+            except ImportError as error:
+                self.encoder.event(self.clock(), b"config", [(b"error", str(error).encode())])
         else:
             self.stopping = True

@@ -22,7 +22,10 @@ class Groups:
         self._base = b""
         self._paths: dict[bytes, bool] = {}  # path: it had a limit when last looked at
         self._table = rows.encoder.table(b"cgroup", cgroup.COLUMNS)
-        mounts = once.load("proc.mounts")
+        try:
+            mounts = once.load("proc.mounts")
+        except ImportError:
+            return
         found = mounts.memory_controller(mounts.parse(files.lines(root + b"proc/self/mountinfo")))
         if found is not None:
             self.version, point = found

@@ -12,9 +12,16 @@ if TYPE_CHECKING:
 
 
 def load(name: str) -> "ModuleType":
-    """Import ``lastgasp.<name>`` ("recorder.status") without keeping it: it lives as long as the caller holds it."""
+    """Import ``lastgasp.<name>`` ("recorder.status") without keeping it: it lives as long as the caller holds it.
+
+    Raises ImportError when its file cannot be read, whatever the reason: a device that lost its root file system,
+    or is short of descriptors or memory, goes on recording without what the module does.
+    """
     path = f"lastgasp.{name}"
-    module: ModuleType = __import__(path, None, None, ("",))
+    try:
+        module: ModuleType = __import__(path, None, None, ("",))
+    except (OSError, EOFError, ValueError) as error:  # the import system lets most errors of storage through
+        raise ImportError(f"{path}: {error}") from None
     sys.modules.pop(path, None)
     package, _, last = path.rpartition(".")
     if hasattr(sys.modules[package], last):

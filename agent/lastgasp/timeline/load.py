@@ -10,6 +10,7 @@ import io
 import os
 import stat
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -113,7 +114,8 @@ def _decode_ring(file: BinaryIO, name: str, scanned: Scan, ring_id: int, blocks:
         previous = block
     builder.finish()
     recording.blocks = len(chosen)
-    recording.writes = max(block.write_number for block in blocks) - min(block.write_number for block in blocks) + 1
+    oldest = min(block.write_number for block in blocks) if chosen[0].number else 0  # a ring that came round, or not
+    recording.writes = max(block.write_number for block in blocks) - oldest + 1
     return recording
 
 
@@ -130,6 +132,7 @@ class _Builder:
     def block(self, block: Block, raw: bytes, missing: int) -> None:
         base_ms = block.uptime_ns // 1_000_000
         if not self.recording.boots or block.boot_id != self.boot.boot_id:
+            self._extend_gap(self.boot.last_ms)
             self.boot = Boot(block.boot_id)
             self.boot.first_ms = base_ms
             self.recording.boots.append(self.boot)
@@ -137,16 +140,32 @@ class _Builder:
         elif missing:
             self.boot.gaps.append(Gap(self.boot.last_ms, base_ms, missing))
         if block.key:
+            self._extend_gap(base_ms)
             self.decoder.reset(blind=False)
         elif missing:
             self.decoder.reset(blind=True)
         boot = self.boot
         boot.recovered += block.recovered
         boot.offsets.append((base_ms, block.realtime_ns - block.uptime_ns))
-        boot.last_ms = max(boot.last_ms, self.decoder.feed(raw, base_ms))
+        try:
+            boot.last_ms = max(boot.last_ms, self.decoder.feed(raw, base_ms))
+        except ValueError:  # a length beyond 64 bits: where the next record begins cannot be told
+            self.recording.undecodable += 1
+
+    def _extend_gap(self, to_ms: int) -> None:
+        """What could not be decoded for want of the missing blocks belongs to the gap that they left."""
+        gaps = self.boot.gaps
+        if self.decoder.blind and gaps:
+            gaps[-1] = replace(gaps[-1], to_ms=to_ms)
 
     def finish(self) -> None:
+        self._extend_gap(self.boot.last_ms)
         recording = self.recording
+        for boot in recording.boots:
+            for rows in boot.tables.values():
+                for key, all_series in rows.items():
+                    # A value beyond 64 bits leaves a series without one that belongs to each of its times.
+                    rows[key] = [series for series in all_series if len(series.flat) == len(series.at) * series.width]
         recording.undecodable += self.decoder.undecodable
         recording.unseen = self.decoder.unseen
         events = recording.boots[-1].events

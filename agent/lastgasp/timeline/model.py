@@ -32,7 +32,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """A stretch of time that the recording knows nothing of because blocks are missing or damaged."""
+    """A stretch of time without samples because blocks are missing or damaged, or depend on those that are."""
 
     from_ms: int
     to_ms: int
@@ -162,7 +162,11 @@ class Boot:
     def page_size(self) -> int:
         """Bytes in a page; 4096 if the recording lost the event that tells."""
         raw = self.machine().get("page_size", b"")
-        return int(raw) if raw.isdigit() and int(raw) else 4096
+        return int(raw) if raw.isdigit() and len(raw) < 10 and int(raw) else 4096
+
+    def pressed(self, number: int) -> bool:
+        """Was this sample (counted from 0) taken under memory pressure?"""
+        return bool(self.sample_flags[number] & SAMPLE_PRESSURE)
 
     def pressure_spans(self) -> Iterator[tuple[int, int]]:
         """Stretches (from ms, to ms) of samples taken under memory pressure."""
@@ -194,7 +198,7 @@ class Recording:
     slots: int = 0
     block_size: int = 0
     blocks: int = 0  # decoded
-    writes: int = 0  # of blocks, from the oldest that is there to the newest, early ones included
+    writes: int = 0  # of blocks, early ones included, since the oldest that is there was written
     blank: int = 0
     damaged: list[tuple[int, int]] = field(default_factory=list)  # (offset, bytes)
     missing: int = 0  # blocks between the oldest and the newest that are not there

@@ -1,0 +1,81 @@
+"""What recording cost: the agent's own memory and CPU as it recorded them, and what it wrote to flash."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lastgasp.analysis.fields import whole
+from lastgasp.timeline.model import Boot, Process, Recording
+
+AGENT = (b"lastgasp-agent", b"lastgasp")
+RATE_AFTER_MS = 600_000  # before, the start itself is most of what was written
+DAY_MS = 86_400_000
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """None: the recording does not tell."""
+
+    agents: int  # runs of the agent whose process was found in the recording
+    rss_bytes: int | None  # resident memory, files included: the highest
+    anon_bytes: int | None  # its own: the highest
+    cpu_ms: int | None  # while it was recorded
+    cpu_share: float | None  # of one CPU
+    ring_bytes: int
+    block_size: int
+    writes: int  # of blocks, while what is in the ring was written
+    written_bytes: int
+    bytes_per_day: int | None  # None: too early to tell
+    history_days: float | None  # how long the ring lasts before it comes round
+
+
+def cost(recording: Recording) -> Cost:
+    """Add up what all runs of the agent cost."""
+    rss: list[int] = []
+    anon: list[int] = []
+    cpu_ms = known_ms = 0.0
+    agents = 0
+    for boot in recording.boots:
+        ticks = whole(boot.machine().get("clock_ticks"))
+        for process in boot.processes.values():
+            if not _is_agent(process):
+                continue
+            times, rows = boot.together("process", process.key, ("rss", "shared", "cpu_ticks"))
+            if not rows:
+                continue
+            agents += 1
+            rss.append(max(row[0] for row in rows) * boot.page_size)
+            anon.append(max(row[0] - row[1] for row in rows) * boot.page_size)
+            if ticks:
+                cpu_ms += (rows[-1][2] - rows[0][2]) * 1000 / ticks
+                known_ms += _last_seen(boot, process) - times[0]
+    recorded_ms = sum(boot.last_ms - boot.first_ms for boot in recording.boots)
+    ring_bytes = recording.slots * recording.block_size
+    written = recording.writes * recording.block_size
+    per_day = round(written * DAY_MS / recorded_ms) if recorded_ms >= RATE_AFTER_MS else None
+    return Cost(
+        agents,
+        max(rss, default=None),
+        max(anon, default=None),
+        round(cpu_ms) if known_ms > 0 else None,
+        cpu_ms / known_ms if known_ms > 0 else None,
+        ring_bytes,
+        recording.block_size,
+        recording.writes,
+        written,
+        per_day,
+        ring_bytes / per_day if per_day else None,
+    )
+
+
+def _is_agent(process: Process) -> bool:
+    """By its name, or by the first words of its command line where an interpreter runs it."""
+    if process.name in AGENT:
+        return True
+    words = process.attributes.get("cmdline", b"").split(b" ")[:3]
+    return any(word.rpartition(b"/")[2] in AGENT for word in words)
+
+
+def _last_seen(boot: Boot, process: Process) -> int:
+    last = boot.sample_at[-1]
+    return last if process.gone_ms is None else min(last, process.gone_ms)

@@ -1,0 +1,147 @@
+"""Everything that a report says, gathered once: what is shown in a terminal and what is exported cannot differ.
+
+Names are raw bytes throughout; unknown is None. ``report/JSON.md`` explains every field to its reader.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lastgasp.analysis.cost import Cost, cost
+from lastgasp.analysis.fields import whole
+from lastgasp.analysis.groups import Group, limited_groups
+from lastgasp.analysis.growth import Growth, growths
+from lastgasp.analysis.losses import Losses, losses
+from lastgasp.analysis.memory import ANONYMOUS, KernelGrowth, Stall, Track, kernel_growth, stall, tracks
+from lastgasp.analysis.oom_events import OomEvent, kills_counted, oom_events
+from lastgasp.analysis.runs import Happening, Run, happenings, runs
+from lastgasp.analysis.times import BootSpan, ClockStep, Span, boot_spans, clock_steps, span
+from lastgasp.analysis.trend import Shape
+from lastgasp.analysis.where import Mappings
+from lastgasp.timeline.model import Recording
+
+SHOWN = 50  # programs whose growth is told one by one
+SHORT_BYTES = 1 << 20  # growth of a life too short to judge is told from here on
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What was recorded on, by its latest "machine" event."""
+
+    host: bytes | None
+    kernel: bytes | None
+    architecture: bytes | None
+    system: bytes | None
+    cpus: int | None
+    total_bytes: int | None
+    page_size: int | None
+    agent: bytes | None  # version of lastgasp there
+
+
+@dataclass(frozen=True, slots=True)
+class Programs:
+    """How many programs (lives of one name count once) there were, by what became of their memory."""
+
+    total: int
+    changed: int  # of which ``growth`` tells
+    too_short: int
+    steady: int
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """One recording, understood."""
+
+    file: str
+    ring_id: int
+    machine: Machine
+    span: Span
+    boots: list[BootSpan]
+    clock_steps: list[ClockStep]
+    memory: list[Track]
+    stall: Stall | None
+    growth: list[Growth]  # the guiltiest first, at most SHOWN
+    programs: Programs
+    kernel_growth: list[KernelGrowth]
+    ooms: list[OomEvent]
+    kills_counted: int | None
+    groups: list[Group]
+    runs: list[Run]
+    happenings: list[Happening]
+    losses: Losses
+    cost: Cost
+
+    @property
+    def leaks(self) -> list[Growth]:
+        """Programs that leak beyond doubt, the guiltiest first."""
+        return [growth for growth in self.growth if growth.worst.leaks]
+
+    @property
+    def machine_leaks(self) -> list[KernelGrowth]:
+        """Growth that no leaking process explains, the largest first."""
+        return [growth for growth in self.kernel_growth if not (self.leaks and growth.name == ANONYMOUS)]
+
+    @property
+    def suspicions(self) -> list[Growth]:
+        """Programs that may leak, those that grew most first."""
+        return [growth for growth in self.growth if growth.worst.verdict.shape is Shape.LEAK and not growth.worst.leaks]
+
+
+def gather(recording: Recording) -> Facts:
+    """All facts of a recording. Never raises on what a recording holds."""
+    every = growths(recording)
+    changed = [growth for growth in every if _worth_telling(growth)]
+    readings = [Mappings(recording.boots, index) for index in range(len(recording.boots))]
+    for growth in changed[:SHOWN]:
+        life = growth.worst
+        life.where = readings[life.boot - 1].of(life.key)
+    return Facts(
+        recording.name,
+        recording.ring_id,
+        _machine(recording),
+        span(recording),
+        boot_spans(recording),
+        clock_steps(recording),
+        tracks(recording),
+        stall(recording),
+        changed[:SHOWN],
+        _programs(every, changed),
+        kernel_growth(recording),
+        oom_events(recording),
+        kills_counted(recording),
+        limited_groups(recording),
+        runs(recording),
+        happenings(recording),
+        losses(recording),
+        cost(recording),
+    )
+
+
+def _worth_telling(growth: Growth) -> bool:
+    life = growth.worst
+    if life.verdict.shape is Shape.TOO_SHORT:
+        return life.change >= SHORT_BYTES
+    return life.verdict.shape is not Shape.STEADY
+
+
+def _programs(every: list[Growth], changed: list[Growth]) -> Programs:
+    told = {id(growth) for growth in changed}
+    short = sum(growth.worst.verdict.shape is Shape.TOO_SHORT for growth in every if id(growth) not in told)
+    return Programs(len(every), len(changed), short, len(every) - len(changed) - short)
+
+
+def _machine(recording: Recording) -> Machine:
+    known: dict[str, bytes] = {}
+    for boot in recording.boots:
+        known.update(boot.machine())
+    total_kb = whole(known.get("total_kb"))
+    return Machine(
+        known.get("host"),
+        known.get("kernel"),
+        known.get("machine"),
+        known.get("os.pretty_name"),
+        whole(known.get("cpus")),
+        total_kb * 1024 if total_kb is not None else None,
+        whole(known.get("page_size")),
+        known.get("agent"),
+    )

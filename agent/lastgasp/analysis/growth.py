@@ -1,0 +1,195 @@
+"""Who grew: the anonymous memory of every process over its life, and what shape that has.
+
+Anonymous memory is resident memory without files and shared memory, plus what of it lies in swap: what a process
+asked for and only the process can give back. A life is one pid with one start time; lives of the same program are
+kept together, for a daemon that is restarted leaks on.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lastgasp.analysis.curve import sampled
+from lastgasp.analysis.fields import whole
+from lastgasp.analysis.times import Moment, moment
+from lastgasp.analysis.trend import Confidence, Shape, Verdict, judge
+from lastgasp.timeline.model import Boot, Process, Recording
+
+if TYPE_CHECKING:
+    from lastgasp.analysis.where import Where
+
+GONE_STATES = (ord("Z"), ord("X"))  # a zombie has no memory any more
+DYING = 2  # samples before its end in which a process may be dying: the OOM reaper can be ahead of it
+INTERPRETERS = (b"python", b"perl", b"ruby", b"node", b"lua", b"php", b"java", b"sh", b"bash", b"dash", b"ash", b"env")
+RANK = {Confidence.LOW: 1, Confidence.MEDIUM: 2, Confidence.HIGH: 3}
+CELLS = 24
+CLOCK_TICKS = 100  # a second, on every architecture but ia64 and alpha
+KEY = re.compile(rb"\d{1,10}@\d{1,18}")
+
+
+@dataclass(slots=True)
+class Life:
+    """One life of a process, as far as it was recorded. Memory is anonymous memory with swap, in bytes."""
+
+    boot: int
+    key: bytes
+    pid: int
+    name: bytes  # its program; raw
+    command_line: bytes | None
+    group: bytes | None  # memory control group
+    first: Moment  # of what was recorded
+    last: Moment
+    started: bool  # the recording saw it begin
+    ended: bool  # and end
+    exit_code: int | None  # as wait(2) gives it; None: alive, or not known
+    from_bytes: int
+    to_bytes: int
+    peak_bytes: int
+    verdict: Verdict
+    since: Moment  # of the verdict's growth
+    cells: list[int]  # at the ends of CELLS equal stretches of this life
+    where: Where | None = None  # filled in for those who are shown
+
+    @property
+    def rank(self) -> tuple[bool, int, int]:
+        """The guiltiest is the greatest: first who leaks beyond doubt, then everybody by how much moved."""
+        if self.leaks:
+            return True, RANK[self.verdict.confidence], self.verdict.grown
+        return False, 0, self.moved
+
+    @property
+    def moved(self) -> int:
+        """Bytes between the first value and the one farthest from it, as far as that is known."""
+        return max(abs(self.change), self.peak_bytes - self.from_bytes)
+
+    @property
+    def leaks(self) -> bool:
+        """Is it a leak, and more than a suspicion?"""
+        return self.verdict.shape is Shape.LEAK and self.verdict.confidence is not Confidence.LOW
+
+    @property
+    def change(self) -> int:
+        """Bytes from the first value to the last."""
+        return self.to_bytes - self.from_bytes
+
+
+@dataclass(slots=True)
+class Growth:
+    """One program: how many lives it had, and the one that tells most of a leak."""
+
+    name: bytes
+    lives: int
+    leaking: int  # of them
+    worst: Life
+
+
+def growths(recording: Recording) -> list[Growth]:
+    """Every program that had memory of its own, the guiltiest first."""
+    found: dict[bytes, Growth] = {}
+    for index, boot in enumerate(recording.boots):
+        page_size = boot.page_size
+        ticks = whole(boot.machine().get("clock_ticks")) or CLOCK_TICKS
+        for process in boot.processes.values():
+            known = not process.kernel and KEY.fullmatch(process.key)
+            life = _life(recording.boots, index, process, page_size, ticks) if known else None
+            if life is None:
+                continue
+            growth = found.get(life.name)
+            if growth is None:
+                growth = found[life.name] = Growth(life.name, 0, 0, life)
+            growth.lives += 1
+            growth.leaking += life.verdict.shape is Shape.LEAK
+            if life.rank > growth.worst.rank:
+                growth.worst = life
+    return sorted(found.values(), key=lambda growth: growth.worst.rank, reverse=True)
+
+
+def _life(boots: list[Boot], index: int, process: Process, page_size: int, ticks: int) -> Life | None:
+    boot = boots[index]
+    times, sizes, end_ms = anonymous(boot, process.key, page_size)
+    if not times:
+        return None
+    until = max(end_ms, times[-1])
+    verdict = judge(times, sizes, until, boot.samples_between(times[0], until))
+    started_ms = int(process.key.partition(b"@")[2]) * 1000 // ticks
+    return Life(
+        index + 1,
+        process.key,
+        process.pid,
+        program(process),
+        process.attributes.get("cmdline"),
+        process.attributes.get("cgroup"),
+        moment(boots, index, times[0]),
+        moment(boots, index, until),
+        started_ms >= boot.first_ms,
+        process.gone_ms is not None,
+        process.exit_code,
+        sizes[0],
+        sizes[-1],
+        max(sizes),
+        verdict,
+        moment(boots, index, verdict.since_ms),
+        sampled(times, sizes, until, CELLS),
+    )
+
+
+def anonymous(boot: Boot, key: bytes, page_size: int) -> tuple[list[int], list[int], int]:
+    """Times (ms), bytes, and until when it was alive. All empty when nothing is known.
+
+    A process that dies gives its memory back before it is gone: that is its death and not its life, and left out.
+    """
+    times, values = boot.together("process", key, ("rss", "shared", "vsize", "state"))
+    out_times: list[int] = []
+    sizes: list[int] = []
+    gone = boot.processes[key].gone_ms
+    end = boot.sample_at[-1] if boot.sample_at else 0
+    if gone is not None:
+        end = min(end, gone)
+    swaps = list(zip(*boot.points("process.details", key, "VmSwap"), strict=True))
+    swap = swaps[0][1] * 1024 if swaps else 0
+    pages: int | None = None
+    i = j = 0
+    while i < len(times) or j < len(swaps):
+        at = min(times[i] if i < len(times) else 1 << 62, swaps[j][0] if j < len(swaps) else 1 << 62)
+        if i < len(times) and times[i] == at:
+            rss, shared, vsize, state = values[i]
+            if state in GONE_STATES or not vsize:
+                end = min(end, at)
+                break
+            pages = rss - shared
+            i += 1
+        if j < len(swaps) and swaps[j][0] == at:
+            swap = swaps[j][1] * 1024
+            j += 1
+        if pages is not None:
+            size = pages * page_size + swap
+            if not sizes or sizes[-1] != size:
+                out_times.append(at)
+                sizes.append(size)
+    if gone is not None:
+        dying_ms = boot.sample_at[max(bisect_left(boot.sample_at, gone) - DYING, 0)]
+        while len(sizes) > 1 and sizes[-1] < sizes[-2] / 2 and out_times[-1] >= dying_ms:
+            end = out_times.pop()
+            sizes.pop()
+    return out_times, sizes, end
+
+
+def program(process: Process) -> bytes:
+    """What to call it: its comm, and for an interpreter the script that it runs."""
+    name = process.name
+    if name.rstrip(b"0123456789.") not in INTERPRETERS:
+        return name
+    words = process.attributes.get("cmdline", b"").split(b" ")[1:]
+    for word in words:
+        if word == b"-m":
+            continue
+        if word.startswith(b"-"):
+            if word in (b"-c", b"-e"):
+                break
+            continue
+        script = word.rpartition(b"/")[2]
+        return name + b" " + script[:32] if script else name
+    return name

@@ -1,0 +1,95 @@
+"""In which mappings a process grew: its smaps readings, the last against the first.
+
+The agent reads the mappings of a process only once it has grown, so the first reading may come late, or there may be
+only one: then it can be told where the memory is, but not where it came.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from lastgasp.analysis.times import Moment, moment
+from lastgasp.timeline.model import Boot
+
+KB = 1024
+OTHERS = b"[others]"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One mapping, or all mappings of one file."""
+
+    name: bytes  # path, [heap], [anon] …; raw
+    bytes: int  # anonymous memory and swap at the last reading
+    grown: int | None  # since the first reading; None: there was only one
+    share: float | None  # of all growth, or of all memory when there was only one reading; None: there was none
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """The mappings of one process, those that grew most (or are largest) first."""
+
+    first: Moment
+    last: Moment
+    readings: int  # that were complete; if none was, the last one speaks
+    complete: bool
+    grown: int | None  # of all mappings together
+    places: list[Place]
+
+
+class Mappings:
+    """The readings of one boot, found by process."""
+
+    def __init__(self, boots: list[Boot], index: int) -> None:
+        self.boots, self.index, self.boot = boots, index, boots[index]
+        self.names: dict[bytes, list[bytes]] = {}
+        for key in self.boot.rows("mapping"):
+            process, _, name = key.partition(b" ")
+            self.names.setdefault(process, []).append(name)
+
+    def of(self, process: bytes) -> Where | None:
+        """The mappings of one process; None when they were never read."""
+        boot = self.boot
+        times, rows = boot.together("mappings", process, ("complete",))
+        if not times or process not in self.names:
+            return None
+        whole = [at for at, (complete,) in zip(times, rows, strict=True) if complete]
+        readings = whole or list(times[-1:])
+        first, last = readings[0], readings[-1]
+        sizes = {}
+        for name in self.names[process]:
+            key = process + b" " + name
+            times, values = boot.together("mapping", key, ("anonymous", "swap"))
+            kb = [anonymous + swap for anonymous, swap in values]
+            ended = boot.ended.get((b"mapping", key), ())
+            sizes[name] = _held(times, kb, ended, first) * KB, _held(times, kb, ended, last) * KB
+        if len(readings) > 1:
+            grown = sum(after - before for before, after in sizes.values())
+            places = [
+                Place(name, after, after - before, (after - before) / grown if grown > 0 else None)
+                for name, (before, after) in sizes.items()
+            ]
+            places.sort(key=lambda place: (place.grown or 0, place.bytes), reverse=True)
+        else:
+            total = sum(after for _, after in sizes.values())
+            places = [Place(name, after, None, after / total if total else None) for name, (_, after) in sizes.items()]
+            places.sort(key=lambda place: place.bytes, reverse=True)
+        return Where(
+            moment(self.boots, self.index, first),
+            moment(self.boots, self.index, last),
+            len(readings),
+            bool(whole),
+            grown if len(readings) > 1 else None,
+            [place for place in places if place.bytes or place.grown],
+        )
+
+
+def _held(times: Iterable[int], values: list[int], ended: Iterable[int], at: int) -> int:
+    """The value that held at a moment; 0 before there was one and after the mapping left the list."""
+    known = list(times)
+    i = bisect_right(known, at) - 1
+    if i < 0 or any(known[i] < end <= at for end in ended):
+        return 0
+    return values[i]

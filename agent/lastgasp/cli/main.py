@@ -1,0 +1,78 @@
+"""``lastgasp``: which command, and what becomes of errors.
+
+A command module has ``add(commands)``, which declares its options and sets ``run``; ``run(options)`` returns the exit
+status and raises only OSError and what is in ERRORS. No traceback reaches a user.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import traceback
+
+from lastgasp import __version__
+from lastgasp.cli import record, report
+from lastgasp.recorder.ring_file import RingError
+from lastgasp.report.visible import visible
+from lastgasp.timeline.load import LoadError
+
+DONE, FAILED, INTERRUPTED = 0, 1, 130
+ERRORS = (LoadError, RingError, record.RecordError)
+STATUS = """\
+exit status: 0 done; 1 it could not be done, or the input is no good; 2 wrong use; 130 interrupted
+"""
+EXAMPLES = """\
+examples:
+  lastgasp record --for 60s              record this machine for a minute
+  lastgasp report lastgasp-*.lgr         who leaks, how fast, since when
+  ssh device lastgasp-agent dump | lastgasp report /dev/stdin
+"""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; returns the exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        status: int = options.run(options)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:  # whoever read has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except ERRORS as error:
+        return complain(str(error))
+    except OSError as error:
+        return complain(f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error))
+    except Exception as error:
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{os.path.basename(place.filename)}:{place.lineno}"
+        return complain(f"this is a bug in lastgasp {__version__}, please report it: {error!r} at {where}")
+
+
+def complain(text: str) -> int:
+    """One line on standard error."""
+    sys.stderr.write(f"lastgasp: {visible(text)}\n")
+    return FAILED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="lastgasp",
+        description="Read what the memory flight recorder recorded: who leaks, who was killed, and why.",
+        epilog=f"{EXAMPLES}\n{STATUS}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"lastgasp {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for command in (report, record):
+        added = command.add(commands)
+        added.epilog = f"{command.EXAMPLES}\n{STATUS}"
+        added.formatter_class = argparse.RawDescriptionHelpFormatter
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

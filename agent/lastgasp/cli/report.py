@@ -1,0 +1,57 @@
+"""``lastgasp report``: what recordings say."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING
+
+from lastgasp.analysis.facts import Facts, gather
+from lastgasp.report import as_json, terminal
+from lastgasp.report.screen import WIDTH, Screen
+from lastgasp.timeline.load import load
+
+if TYPE_CHECKING:
+    from argparse import _SubParsersAction
+
+EXAMPLES = """\
+examples:
+  lastgasp report ring.lgr               one recording
+  lastgasp report pulled/                every recording in a folder
+  lastgasp report --json ring.lgr | jq '.recordings[0].answer'
+"""
+
+
+def add(commands: _SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "report",
+        help="who leaks, who was killed, since when",
+        description="Say who leaks, how fast, in which mapping and since when; whom the OOM killer killed; then show"
+        " the evidence: memory over time, who grew, out of memory events, what the recording lost and cost.",
+    )
+    parser.add_argument("paths", nargs="+", metavar="RING", help="a recording, or a folder with recordings")
+    parser.add_argument("--json", action="store_true", help="one JSON object (explained in report/JSON.md)")
+    parser.set_defaults(run=run)
+    return parser
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the report. Raises LoadError for the first path that holds no recording; nothing is printed then."""
+    found = [gather(recording) for path in options.paths for recording in load(path)]
+    if options.json:
+        sys.stdout.write(as_json.render(found))
+    else:
+        sys.stdout.write(draw(found, Screen.on(sys.stdout)))
+    return 0
+
+
+def draw(found: list[Facts], screen: Screen) -> str:
+    """All recordings, one after another."""
+    for number, facts in enumerate(found, 1):
+        if len(found) > 1:
+            if number > 1:
+                screen.line()
+            screen.line(f"RECORDING {number} OF {len(found)} ".ljust(WIDTH, "-"), "head")
+        terminal.draw(screen, facts)
+    return str(screen)

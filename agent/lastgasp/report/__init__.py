@@ -1,0 +1,1 @@
+"""Facts into words: the terminal report, and the same as JSON."""

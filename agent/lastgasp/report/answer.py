@@ -1,0 +1,176 @@
+"""The answer before the evidence: who leaks, who was killed, in two or three sentences.
+
+Sentences hold foreign names, made visible already by the function that is passed in.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sized
+
+from lastgasp.analysis.facts import Facts
+from lastgasp.analysis.growth import Growth, Life
+from lastgasp.analysis.memory import ANONYMOUS, KernelGrowth
+from lastgasp.analysis.oom_events import OomEvent
+from lastgasp.analysis.times import Span
+from lastgasp.analysis.trend import Confidence, Shape
+from lastgasp.report import units
+
+Text = Callable[[bytes], str]
+AT_ONCE_MS = 2_000
+SUSPICIOUS_BYTES = 256 * 1024  # growth that is worth a suspicion in the answer
+PLACE_SHARE = 0.2  # of the growth: below, a mapping is not worth a place in the answer
+
+
+def answer(facts: Facts, text: Text) -> list[str]:
+    """The sentences; the first is the one that matters most."""
+    found = []
+    leaks = facts.leaks
+    if leaks:
+        found.append(_leak(facts, leaks[0], text))
+        if leaks[1:]:
+            found.append(f"Also leaking: {_list([_who(growth.worst, text) for growth in leaks[1:4]], leaks[4:])}.")
+    if facts.machine_leaks:
+        found.append(_kernel(facts, facts.machine_leaks[0], text, bool(leaks)))
+    if not found:
+        suspects = [growth for growth in facts.suspicions if growth.worst.verdict.grown >= SUSPICIOUS_BYTES]
+        if suspects:
+            found.append(f"Nobody leaks beyond doubt, but {_leak(facts, suspects[0], text)}")
+        else:
+            found.append(_nobody(facts))
+    found += _kills(facts, leaks[0].worst if leaks else None, text)
+    return found
+
+
+def _leak(facts: Facts, growth: Growth, text: Text) -> str:
+    life = growth.worst
+    verdict = life.verdict
+    does = "may leak" if verdict.confidence is Confidence.LOW else "leaks"
+    sentence = (
+        f"{_who(life, text)} {does} {units.rate(verdict.per_s, facts.span.recorded_ms)}: it grew by"
+        f" {units.size(verdict.grown)} in {units.duration(verdict.until_ms - verdict.since_ms)}, to"
+        f" {units.size(life.to_bytes)} of anonymous memory"
+    )
+    place = main_place(life)
+    if place is not None:
+        sentence += f", {units.percent(place[1])} of it in {mapping_name(place[0], text)}"
+    sentence += f"; {since(life, facts.span)}."
+    if growth.leaking > 1:
+        sentence += f" It did so in {growth.leaking} of its {growth.lives} lives."
+    return sentence
+
+
+def main_place(life: Life) -> tuple[bytes, float] | None:
+    """The mapping that grew most and its share; None when none did, or nobody looked twice."""
+    where = life.where
+    if where is None or not where.places or where.grown is None or where.grown <= 0:
+        return None
+    place = where.places[0]
+    return (place.name, place.share) if place.share is not None and place.share >= PLACE_SHARE else None
+
+
+def mapping_name(name: bytes, text: Text) -> str:
+    """What to call a mapping: a file by its last name, others as the kernel does."""
+    return text(name.rpartition(b"/")[2] or name)
+
+
+def since(life: Life, span: Span) -> str:
+    """Since when it has been growing."""
+    if life.since.uptime_ms - life.first.uptime_ms > AT_ONCE_MS:
+        return f"since {units.near(life.since, span)}"
+    if life.started:
+        return f"since it started at {units.near(life.first, span)}"
+    return f"since before the recording began at {units.near(life.first, span)}"
+
+
+def _kernel(facts: Facts, growth: KernelGrowth, text: Text, also: bool) -> str:
+    verdict = growth.verdict
+    if also:
+        begin = "Besides,"
+    elif growth.name == ANONYMOUS:
+        begin = "No single process leaks, but all of them together do:"
+    else:
+        begin = "No process leaks, but the machine as a whole does:"
+    sentence = (
+        f"{begin} {growth.name} +{units.rate(verdict.per_s, facts.span.recorded_ms)},"
+        f" {units.size(growth.from_bytes)} → {units.size(growth.to_bytes)}"
+    )
+    if growth.caches:
+        sentence += f", most in the slab cache {text(growth.caches[0][0])}"
+    return f"{sentence}; since {units.near(growth.since, facts.span)}."
+
+
+def _nobody(facts: Facts) -> str:
+    programs, span = facts.programs, facts.span
+    if not span.samples:
+        return "Nothing can be told: the recording has no sample that can be decoded."
+    if not programs.total:
+        return "Nothing can be told of who leaks: the recording knows no process."
+    unjudged = programs.too_short + sum(growth.worst.verdict.shape is Shape.TOO_SHORT for growth in facts.growth)
+    if unjudged == programs.total:
+        taken = units.count(span.samples, "sample")
+        return f"Too short to tell who leaks: {taken} in {units.duration(span.recorded_ms)}."
+    parts = [f"{programs.steady} steady"] if programs.steady else []
+    for shape in Shape:
+        number = sum(growth.worst.verdict.shape is shape for growth in facts.growth)
+        if number and shape is not Shape.TOO_SHORT:
+            parts.append(f"{number} {'under slight suspicion' if shape is Shape.LEAK else shape}")
+    if unjudged:
+        parts.append(f"{unjudged} seen too briefly to tell")
+    return f"Nobody leaks: {units.count(programs.total, 'program')}, {_list(parts)}."
+
+
+def _kills(facts: Facts, leaker: Life | None, text: Text) -> list[str]:
+    kills = [event for event in facts.ooms if not event.before_recording]
+    earlier = [event for event in facts.ooms if event.before_recording and event.victim is not None]
+    found = [f"The kernel panicked for want of memory: {event.panic}." for event in kills if event.panic]
+    victims = [event for event in kills if event.victim is not None]
+    if len(victims) == 1:
+        found.append(_one_kill(facts, victims[0], leaker, text))
+    elif victims:
+        names = Counter(text(event.victim or b"") for event in victims)
+        each = [f"{name} ({number} times)" if number > 1 else name for name, number in names.most_common()]
+        span = f"between {units.near(victims[0].at, facts.span)} and {units.near(victims[-1].at, facts.span)}"
+        found.append(f"The OOM killer killed {len(victims)} times {span}: {_list(each[:4], each[4:])}.")
+    unseen = (facts.kills_counted or 0) - len(victims)
+    if unseen > 0:
+        found.append(f"The kernel counted {units.count(unseen, 'OOM kill')} whose messages were not recorded.")
+    elif not found:
+        found.append("Nobody was killed for memory." if facts.kills_counted is not None else "No OOM kill was seen.")
+    if earlier:
+        last = earlier[-1]
+        found.append(
+            f"Before the recording began the kernel had killed {text(last.victim or b'')}"
+            f" (pid {last.victim_pid}), at {units.near(last.at, facts.span)}."
+        )
+    return found
+
+
+def _one_kill(facts: Facts, event: OomEvent, leaker: Life | None, text: Text) -> str:
+    same = leaker is not None and event.victim_pid == leaker.pid and event.at.boot == leaker.last.boot
+    who = "it" if same else f"{text(event.victim or b'')} (pid {event.victim_pid})"
+    sentence = f"The OOM killer killed {who} at {units.near(event.at, facts.span)}"
+    if event.limited_by_group:
+        sentence += f": {limit_reached(facts, event, text)}"
+    if leaker is not None and not same:
+        sentence += "; that is not who leaks"
+    return sentence + "."
+
+
+def limit_reached(facts: Facts, event: OomEvent, text: Text) -> str:
+    """Whose limit it was, and how much that is where the recording knows."""
+    if event.group is None:
+        return "its memory group was at its limit"
+    limits = [group.limit_bytes for group in facts.groups if group.path == event.group]
+    limit = f" of {units.size(limits[-1])}" if limits else ""
+    return f"memory group {text(event.group)} was at its limit{limit}"
+
+
+def _who(life: Life, text: Text) -> str:
+    return f"{text(life.name)} (pid {life.pid})"
+
+
+def _list(parts: list[str], more: Sized = ()) -> str:
+    """a, b and c."""
+    parts = [*parts, f"{len(more)} more"] if more else parts
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"

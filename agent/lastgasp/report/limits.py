@@ -1,0 +1,134 @@
+"""The sections on the recording itself: what it lost, what it cost, and what to do next."""
+
+from __future__ import annotations
+
+from lastgasp.analysis.cost import RATE_AFTER_MS
+from lastgasp.analysis.facts import Facts
+from lastgasp.analysis.trend import Confidence
+from lastgasp.report import units
+from lastgasp.report.answer import main_place, mapping_name
+from lastgasp.report.screen import Screen
+
+HOLES_SHOWN = 5
+KERNEL_ADVICE = {
+    "anonymous memory": "Look for processes that become more and more: each is small, all together are not.",
+    "shared memory and tmpfs files": "Look for files that grow in tmpfs (df -h /tmp /run) and shared memory (ipcs -m).",
+    "unreclaimable slab": "Look at what the program in charge opens and never closes: files, sockets, watches, timers.",
+    "kernel stacks": "Look for threads that are started and never end.",
+    "page tables": "Look for address space that is mapped and never unmapped.",
+}
+# What one of them means, and several.
+COUNTED = (
+    ("missed_ticks", "sample was not taken when it was due", "samples were not taken when they were due"),
+    ("write_errors", "write to the ring failed", "writes to the ring failed"),
+    (
+        "lost_bytes",
+        "byte was dropped: the ring refused it too long",
+        "bytes were dropped: the ring refused them too long",
+    ),
+    ("untracked", "process was over the configured number", "processes were over the configured number"),
+    ("brief", "process ended before it was written", "processes ended before they were written"),
+    ("events_missed", "burst of process events was dropped", "bursts of process events were dropped by the kernel"),
+    ("log_missed", "stretch of the kernel log was overwritten", "stretches of the kernel log were overwritten unread"),
+)
+
+
+def losses(screen: Screen, facts: Facts) -> None:
+    """What the recording does not know."""
+    lost = facts.losses
+    screen.heading("WHAT IS MISSING")
+    said = []
+    for hole in lost.holes[:HOLES_SHOWN]:
+        said.append(
+            f"{units.near(hole.first, facts.span)} to {units.near(hole.last, facts.span)}: no sample"
+            f" can be read, {units.count(hole.blocks, 'block')} missing"
+        )
+    if len(lost.holes) > HOLES_SHOWN:
+        said.append(f"{units.count(len(lost.holes) - HOLES_SHOWN, 'more gap')} like that")
+    if lost.damaged_bytes:
+        said.append(f"{lost.damaged_bytes:,} bytes are damaged, the first at byte {lost.damaged_at[0]:,}")
+    if lost.newer_blocks:
+        said.append(f"{units.count(lost.newer_blocks, 'block')} of a newer lastgasp: upgrade to read them")
+    if lost.undecodable_records:
+        said.append(f"{units.count(lost.undecodable_records, 'record')} could not be decoded")
+    if lost.unseen_samples:
+        said.append(f"{units.count(lost.unseen_samples, 'sample')} behind missing blocks could not be decoded")
+    for field, one, many in COUNTED:
+        number = getattr(lost, field)
+        if number:
+            said.append(units.count(number, one, many))
+    if lost.missed_ticks is None:
+        said.append("what the agent itself missed is unknown: its own counters are not in this recording")
+    for line in said:
+        screen.wrap(line, "  ", "    ")
+    if not said:
+        screen.line("  nothing that the recording knows of")
+
+
+def cost(screen: Screen, facts: Facts) -> None:
+    """What recording cost the device."""
+    of = facts.cost
+    screen.heading("WHAT RECORDING COST")
+    if of.agents:
+        cpu = units.UNKNOWN if of.cpu_share is None else f"{units.percent(of.cpu_share)} of one CPU"
+        screen.wrap(
+            f"agent: {units.size(of.rss_bytes)} resident, {units.size(of.anon_bytes)} of it its own; {cpu}",
+            "  ",
+            "    ",
+        )
+    else:
+        screen.line("  agent: unknown, its process is not in this recording")
+    recorded = units.duration(facts.span.recorded_ms)
+    written = f"flash: {units.size(of.written_bytes)} in {units.count(of.writes, 'write')} of a block in {recorded}"
+    if of.bytes_per_day is None:
+        written += f"; bytes a day: unknown before {units.duration(RATE_AFTER_MS)} are recorded"
+    else:
+        written += f"; {units.size(of.bytes_per_day)} a day, the ring of {units.size(of.ring_bytes)} lasts"
+        written += f" {units.duration((of.history_days or 0) * 86_400_000)}"
+    screen.wrap(written, "  ", "    ")
+
+
+def advice(screen: Screen, facts: Facts) -> None:
+    """What to do next."""
+    screen.heading("NEXT")
+    for line in next_steps(screen, facts):
+        screen.wrap(line, "  ", "    ")
+
+
+def next_steps(screen: Screen, facts: Facts) -> list[str]:
+    """What to do, the most useful first."""
+    found = []
+    leaks = facts.leaks or facts.suspicions[:1]
+    if leaks:
+        life = leaks[0].worst
+        name = screen.text(life.name)
+        if life.verdict.confidence is Confidence.LOW:
+            found.append(f"Record {name} for longer: a longer curve tells a leak from growth that stops.")
+        place = main_place(life)
+        if place is None:
+            found.append(f"Which mapping of {name} grew is unknown: set a shorter mapping_interval.")
+        elif place[0] == b"[heap]" or place[0].startswith(b"[anon"):
+            found.append(
+                f"{screen.text(place[0])} is what malloc gives: look at what {name} allocates once per request,"
+                " packet or timer and never frees."
+            )
+        else:
+            found.append(
+                f"Look at what {mapping_name(place[0], screen.text)} keeps in its own data, and at who calls it."
+            )
+        if any(event.victim is not None for event in facts.ooms):
+            found.append(
+                "More memory or a higher limit only delay the next kill; another oom_score_adj only changes the victim."
+            )
+        found.append('Mark what you do while it grows: lastgasp-agent mark "test 7"')
+    elif facts.machine_leaks:
+        found.append(
+            KERNEL_ADVICE.get(facts.machine_leaks[0].name, "Look at drivers and at what allocates in the kernel.")
+        )
+    elif facts.span.samples < 30 or facts.span.recorded_ms < 60_000:
+        found.append("Record for longer, under the load of a normal day: lastgasp record --for 10m")
+    else:
+        found.append("Nothing needs to be done. Keep recording: slow leaks show after days.")
+    if facts.losses.newer_blocks:
+        found.append("Upgrade lastgasp here: part of this recording was written by a newer one.")
+    return found

@@ -1,0 +1,186 @@
+"""Who grew: lives of processes out of a recording, their anonymous memory, their mappings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lastgasp.analysis.facts import gather
+from lastgasp.analysis.growth import Growth, growths
+from lastgasp.analysis.trend import Shape
+from scene import ZOMBIE, Scene
+
+KB = 1024
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Scene:
+    return Scene(tmp_path / "ring").boot()
+
+
+def only(scene: Scene, name: bytes) -> Growth:
+    (found,) = [growth for growth in growths(scene.flush().load()) if growth.name == name]
+    return found
+
+
+def test_anonymous_memory_is_resident_memory_without_files(scene: Scene) -> None:
+    scene.run(200, b"logd", 900, file_kb=4000)
+    scene.record(60)
+    assert only(scene, b"logd").worst.to_bytes == 900 * KB
+
+
+def test_memory_that_went_to_swap_still_counts(scene: Scene) -> None:
+    program = scene.run(200, b"leakd", lambda t: 500 + 50 * t)
+    scene.record(30)
+    program.swap_kb = 1200
+    scene.record(30)
+    life = only(scene, b"leakd").worst
+    assert life.to_bytes == pytest.approx((500 + 50 * 59) * KB, abs=4 * KB)
+    assert life.verdict.shape is Shape.LEAK
+
+
+def test_pages_are_as_large_as_the_recording_says(scene: Scene) -> None:
+    scene.start(page_size="16384")
+    scene.run(200, b"logd", 900)
+    scene.record(60)
+    assert only(scene, b"logd").worst.to_bytes == 4 * 900 * KB
+
+
+def test_a_zombie_has_not_given_its_memory_back_in_good_order(scene: Scene) -> None:
+    program = scene.run(200, b"leakd", lambda t: 500 + 50 * t)
+    scene.record(40)
+    program.state = ZOMBIE
+    scene.record(20)
+    life = only(scene, b"leakd").worst
+    assert life.verdict.shape is Shape.LEAK
+    assert life.to_bytes > 2000 * KB
+
+
+def test_what_a_dying_process_gives_back_is_no_part_of_its_life(scene: Scene) -> None:
+    program = scene.run(200, b"leakd", lambda t: 500 + 50 * t)
+    scene.record(40)
+    program.exiting = True
+    scene.record(1)
+    scene.end(200, 9)
+    scene.record(5)
+    life = only(scene, b"leakd").worst
+    assert life.verdict.shape is Shape.LEAK
+    assert life.to_bytes == pytest.approx((500 + 50 * 39) * KB, abs=4 * KB)
+
+
+def test_nor_what_the_oom_reaper_takes_from_it_before(scene: Scene) -> None:
+    scene.run(200, b"leakd", lambda t: 500 + 50 * t if t < 40 else 300)
+    scene.record(41)
+    scene.end(200, 9)
+    scene.record(5)
+    assert only(scene, b"leakd").worst.to_bytes == pytest.approx((500 + 50 * 39) * KB, abs=4 * KB)
+
+
+def test_a_program_that_is_restarted_is_one_program_with_several_lives(scene: Scene) -> None:
+    for pid in (200, 210, 220):
+        scene.run(pid, b"leakd", lambda t: 500 + 50 * t)
+        scene.record(30)
+        scene.end(pid, 9)
+        scene.record(2)
+    growth = only(scene, b"leakd")
+    assert (growth.lives, growth.leaking) == (3, 3)
+
+
+def test_the_same_pid_with_another_start_time_is_another_life(scene: Scene) -> None:
+    scene.run(200, b"first", 5000)
+    scene.record(20)
+    scene.end(200)
+    scene.run(200, b"second", 100)
+    scene.record(20)
+    assert only(scene, b"second").worst.peak_bytes == 100 * KB
+
+
+def test_lives_in_other_boots_count_too(scene: Scene) -> None:
+    scene.run(200, b"leakd", lambda t: 500 + 50 * t)
+    scene.record(30).flush()
+    scene.boot(2, wall="2026-11-23 15:00:00").run(200, b"leakd", lambda t: 500 + 50 * t)
+    scene.record(30)
+    assert only(scene, b"leakd").lives == 2
+
+
+def test_an_interpreter_is_called_by_the_script_that_it_runs(scene: Scene) -> None:
+    scene.run(200, b"python3", 900, command_line=b"/usr/bin/python3 -u /opt/app/sensor.py --fast")
+    scene.run(201, b"python3.11", 900, command_line=b"python3.11 -m http.server")
+    scene.run(202, b"python3", 900, command_line=b"python3 -c pass")
+    scene.run(203, b"sh", 900, command_line=b"/bin/sh /etc/init.d/rcS")
+    scene.record(12)
+    names = {growth.name for growth in growths(scene.flush().load())}
+    assert names == {b"python3 sensor.py", b"python3.11 http.server", b"python3", b"sh rcS"}
+
+
+def test_kernel_threads_have_no_memory_of_their_own(scene: Scene) -> None:
+    scene.run(2, b"kthreadd", 0, kernel=True)
+    scene.record(20)
+    assert growths(scene.flush().load()) == []
+
+
+def test_whether_the_recording_saw_a_process_begin_and_end(scene: Scene) -> None:
+    old = scene.run(100, b"old", 900)
+    old.started_ms = 1000
+    scene.record(5)
+    scene.run(200, b"young", 900)
+    scene.record(20)
+    scene.end(200, 256)
+    scene.record(5)
+    assert (only(scene, b"old").worst.started, only(scene, b"old").worst.ended) == (False, False)
+    young = only(scene, b"young").worst
+    assert (young.started, young.ended, young.exit_code) == (True, True, 256)
+
+
+def test_who_leaks_beyond_doubt_comes_before_who_merely_grew_more(scene: Scene) -> None:
+    scene.run(200, b"cached", lambda t: min(500 * t, 8000))
+    scene.run(201, b"leakd", lambda t: 500 + 20 * t)
+    scene.record(60)
+    assert [growth.name for growth in growths(scene.flush().load())] == [b"leakd", b"cached"]
+
+
+# -- mappings ------------------------------------------------------------------------------------------
+
+
+def test_growth_is_put_down_to_the_mapping_that_grew(scene: Scene) -> None:
+    scene.run(200, b"leakd", lambda t: 500 + 50 * t, mapping=b"/usr/lib/libfoo.so.1")
+    scene.record(60, mappings_every=10)
+    where = gather(scene.flush().load()).growth[0].worst.where
+    assert where is not None
+    assert where.readings == 6
+    assert where.places[0].name == b"/usr/lib/libfoo.so.1"
+    assert where.places[0].share == 1.0
+    assert where.places[0].grown == where.grown == 2500 * KB
+
+
+def test_with_one_reading_only_the_place_is_known_and_not_the_growth(scene: Scene) -> None:
+    scene.run(200, b"leakd", lambda t: 500 + 50 * t)
+    scene.record(30)
+    scene.sample(mappings=True)
+    scene.at_s += 1
+    scene.record(30)
+    where = gather(scene.flush().load()).growth[0].worst.where
+    assert where is not None
+    assert (where.readings, where.grown) == (1, None)
+    assert where.places[0].bytes == 2000 * KB
+    assert where.places[0].grown is None
+
+
+def test_without_a_reading_nothing_is_said_of_mappings(scene: Scene) -> None:
+    scene.run(200, b"leakd", lambda t: 500 + 50 * t)
+    scene.record(60)
+    assert gather(scene.flush().load()).growth[0].worst.where is None
+
+
+def test_a_mapping_that_left_the_list_holds_nothing_any_more(scene: Scene) -> None:
+    program = scene.run(200, b"leakd", lambda t: 500 + 50 * t, mapping=b"/tmp/old.so")
+    scene.record(20, mappings_every=10)
+    row = program.key + b" /tmp/old.so"
+    scene.encoder.gone(scene.now_ms, scene.tables["mapping"], row, row, [])
+    program.mapping = b"[heap]"
+    scene.record(20, mappings_every=10)
+    where = gather(scene.flush().load()).growth[0].worst.where
+    assert where is not None
+    assert where.places[0].name == b"[heap]"
+    assert all(place.bytes == 0 for place in where.places if place.name == b"/tmp/old.so")

@@ -1,0 +1,154 @@
+"""The answer: the first sentence says who leaks, the others who was killed; nothing is claimed that is not known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lastgasp.analysis.facts import gather
+from lastgasp.report.answer import answer
+from lastgasp.report.limits import next_steps
+from lastgasp.report.screen import Screen
+from lastgasp.report.visible import visible
+from scene import Scene
+
+MB = 1 << 20
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Scene:
+    return Scene(tmp_path / "ring").boot()
+
+
+def told(scene: Scene) -> list[str]:
+    return answer(gather(scene.flush().load()), visible)
+
+
+def leaker(t: float) -> float:
+    return 500 + 50 * t
+
+
+def test_a_leak_is_told_with_rate_size_place_and_beginning(scene: Scene) -> None:
+    scene.run(200, b"leakd", leaker)
+    scene.record(60, mappings_every=10)
+    assert told(scene) == [
+        "leakd (pid 200) leaks 3.0 MB/min: it grew by 2.9 MB in 59 s, to 3.4 MB of anonymous memory, 100 % of it in"
+        " [heap]; since it started at 14:00:00.",
+        "Nobody was killed for memory.",
+    ]
+
+
+def test_a_leak_that_began_later_tells_when(scene: Scene) -> None:
+    scene.run(200, b"leakd", lambda t: 500 + 50 * max(0, t - 120))
+    scene.record(240)
+    assert "; since 14:0" in told(scene)[0]
+
+
+def test_a_process_older_than_the_recording_leaks_since_before_it(scene: Scene) -> None:
+    scene.run(200, b"leakd", leaker).started_ms = 2_000
+    scene.record(60)
+    assert "; since before the recording began at 14:00:00." in told(scene)[0]
+
+
+def test_others_that_leak_are_named_too(scene: Scene) -> None:
+    for n in range(6):
+        scene.run(200 + n, b"leakd%d" % n, lambda t, n=n: 500 + (50 - n) * t)  # type: ignore[misc]
+    scene.record(60)
+    assert told(scene)[1] == ("Also leaking: leakd1 (pid 201), leakd2 (pid 202), leakd3 (pid 203) and 2 more.")
+
+
+def test_growth_that_was_seen_too_briefly_is_a_suspicion(scene: Scene) -> None:
+    scene.run(200, b"leakd", lambda t: 500 + 100 * t)
+    scene.record(11)
+    assert told(scene)[0].startswith("Nobody leaks beyond doubt, but leakd (pid 200) may leak 5.9 MB/min")
+
+
+def test_a_victim_that_does_not_leak_is_told_to_be_innocent(scene: Scene) -> None:
+    scene.run(200, b"leakd", leaker)
+    scene.run(300, b"bigdb", 9_000)
+    scene.record(60)
+    scene.oom_kill(300)
+    assert told(scene)[-1] == "The OOM killer killed bigdb (pid 300) at 14:01:00; that is not who leaks."
+
+
+def test_a_group_whose_limit_is_not_recorded_is_named_without_it(scene: Scene) -> None:
+    scene.run(200, b"leakd", leaker)
+    scene.record(60)
+    scene.oom_kill(200, b"/app")
+    assert told(scene)[-1] == "The OOM killer killed it at 14:01:00: memory group /app was at its limit."
+
+
+def test_many_kills_are_added_up(scene: Scene) -> None:
+    for pid in (200, 201, 202):
+        scene.run(pid, b"leakd", leaker)
+        scene.record(30)
+        scene.oom_kill(pid)
+    scene.run(300, b"bigdb", 900)
+    scene.record(5)
+    scene.oom_kill(300)
+    scene.sample()
+    assert told(scene)[-1] == "The OOM killer killed 4 times between 14:00:30 and 14:01:35: leakd (3 times) and bigdb."
+
+
+def test_kills_whose_messages_are_missing_are_told_by_their_number(scene: Scene) -> None:
+    scene.run(200, b"steady", 900)
+    scene.record(30)
+    scene.oom_kills = 2
+    scene.record(30)
+    assert told(scene)[-1] == "The kernel counted 2 OOM kills whose messages were not recorded."
+
+
+def test_a_panic_is_told(scene: Scene) -> None:
+    scene.run(200, b"steady", 900)
+    scene.record(30)
+    scene.kernel_says(b"Kernel panic - not syncing: System is deadlocked on memory")
+    assert "The kernel panicked for want of memory: System is deadlocked on memory." in told(scene)
+
+
+def test_where_kills_are_not_counted_nobody_claims_that_there_was_none(scene: Scene) -> None:
+    scene.oom_kills = None
+    scene.run(200, b"steady", 900)
+    scene.record(30)
+    assert told(scene)[-1] == "No OOM kill was seen."
+
+
+def test_many_small_processes_that_become_more_are_a_leak_of_the_machine(scene: Scene) -> None:
+    for n in range(120):
+        scene.run(1000 + n, b"worker", 300)
+        scene.record(1)
+    assert told(scene)[0].startswith("No single process leaks, but all of them together do: anonymous memory +17")
+
+
+def test_a_machine_that_leaks_besides_a_process_is_told_too(scene: Scene) -> None:
+    scene.run(200, b"leakd", leaker)
+    for n in range(120):
+        scene.meminfo["SUnreclaim"] = 4_000 + 40 * n
+        scene.record(1)
+    assert told(scene)[1].startswith("Besides, unreclaimable slab +2.3 MB/min")
+
+
+def test_a_recording_without_a_sample_claims_nothing(scene: Scene) -> None:
+    assert told(scene)[0] == "Nothing can be told: the recording has no sample that can be decoded."
+
+
+def test_a_recording_without_processes_claims_nothing_of_leaks(scene: Scene) -> None:
+    scene.record(30)
+    assert told(scene)[0] == "Nothing can be told of who leaks: the recording knows no process."
+
+
+def test_nobody_leaks_is_said_with_what_everybody_did(scene: Scene) -> None:
+    scene.run(200, b"steady", 900)
+    scene.run(201, b"cached", lambda t: min(60 * t, 2400))
+    scene.record(60)
+    assert told(scene)[0] == "Nobody leaks: 2 programs, 1 steady and 1 filled up and stopped."
+
+
+def test_advice_says_that_tuning_only_delays_a_leak(scene: Scene) -> None:
+    scene.run(200, b"leakd", leaker)
+    scene.record(60, mappings_every=10)
+    scene.oom_kill(200)
+    scene.sample()
+    lines = next_steps(Screen(), gather(scene.flush().load()))
+    delays = "More memory or a higher limit only delay the next kill; another oom_score_adj only changes the victim."
+    assert delays in lines

@@ -26,7 +26,7 @@ EXAMPLES = """\
 examples:
   lastgasp record --for 60s              record this machine for a minute
   lastgasp report lastgasp-*.lgr         who leaks, how fast, since when
-  ssh device lastgasp-agent dump | lastgasp report /dev/stdin
+  ssh device lastgasp-agent dump | lastgasp report -
 """
 
 

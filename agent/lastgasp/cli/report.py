@@ -18,6 +18,7 @@ EXAMPLES = """\
 examples:
   lastgasp report ring.lgr               one recording
   lastgasp report pulled/                every recording in a folder
+  ssh device lastgasp-agent dump | lastgasp report -
   lastgasp report --json ring.lgr | jq '.recordings[0].answer'
 """
 
@@ -30,7 +31,9 @@ def add(commands: _SubParsersAction[argparse.ArgumentParser]) -> argparse.Argume
         description="Say who leaks, how fast, in which mapping and since when; whom the OOM killer killed; then show"
         " the evidence: memory over time, who grew, out of memory events, what the recording lost and cost.",
     )
-    parser.add_argument("paths", nargs="+", metavar="RING", help="a recording, or a folder with recordings")
+    parser.add_argument(
+        "paths", nargs="+", metavar="RING", help="a recording, plain or gzip; a folder with them; - for standard input"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object (explained in report/JSON.md)")
     parser.set_defaults(run=run)
     return parser

@@ -41,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
         config = words[at + 1]
         del words[at : at + 2]
     command = words[0] if words else "help"
-    if command in ("help", "--help", "-h"):
+    if command == "help" or "--help" in words or "-h" in words:
         sys.stdout.write(HELP)
         return 0 if words else 2
     if command in ("version", "--version"):
@@ -50,7 +50,12 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stdout.write(f"lastgasp-agent {__version__}\n")
         return 0
     if command == "run":
-        return run(config) if len(words) == 1 else complain(f"run takes no {words[1]!r}; see --help", 2)
+        if len(words) > 1:
+            return complain(f"run takes no {words[1]!r}; see --help", 2)
+        try:
+            return run(config)
+        except ImportError as error:
+            return complain(f"{error}; install lastgasp again", 1)
     from lastgasp.recorder import client
 
     return client.main(command, words[1:], config)

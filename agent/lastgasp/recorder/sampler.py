@@ -77,7 +77,7 @@ class Sampler:
         try:
             found = once.load("recorder.identity").machine(self.root, version)
         except ImportError:
-            found = [(b"version", version)]
+            found = [(b"agent", version)]
         self.encoder.event(now_ms, b"machine", found)
 
     def take_over(self, config: "Config") -> None:

@@ -6,7 +6,6 @@ is told in the ``Recording``.
 
 from __future__ import annotations
 
-import io
 import os
 import stat
 from collections.abc import Iterable
@@ -18,6 +17,7 @@ from lastgasp.ring.format import SAMPLE_MORE, SAMPLE_PROCESSES, SAMPLE_SYSTEM, V
 from lastgasp.ring.payload import Decoder, Pairs, Series, TableDefinition
 from lastgasp.ring.scan import Block, Scan, scan
 from lastgasp.timeline.model import Boot, Event, Gap, Message, Process, Recording
+from lastgasp.timeline.source import STDIN, SourceError, opened
 
 
 class LoadError(Exception):
@@ -25,21 +25,26 @@ class LoadError(Exception):
 
 
 def load(path: str) -> list[Recording]:
-    """The recordings in a file, or in all files of a folder that hold one. Raises LoadError."""
+    """The recordings in a file, plain or gzip, or in all files of a folder that hold one; "-" is standard input.
+
+    Raises LoadError.
+    """
     try:
-        if stat.S_ISDIR(os.stat(path).st_mode):
+        if path != STDIN and stat.S_ISDIR(os.stat(path).st_mode):
             return _load_folder(path)
-        with open(path, "rb") as file:
+        with opened(path) as file:
             return _load_file(file, path)
     except OSError as error:
         raise LoadError(f"{path}: {error.strerror}") from None
+    except SourceError as error:
+        raise LoadError(f"{path}: {error}") from None
 
 
 def _load_folder(path: str) -> list[Recording]:
     found = []
     for entry in sorted(Path(path).iterdir()):
         if entry.is_file():
-            with entry.open("rb") as file:
+            with opened(str(entry)) as file:
                 scanned = scan(file)
                 if scanned.blocks:
                     found += decode(file, str(entry), scanned)
@@ -49,8 +54,6 @@ def _load_folder(path: str) -> list[Recording]:
 
 
 def _load_file(file: BinaryIO, name: str) -> list[Recording]:
-    if not file.seekable():  # a pipe
-        file = io.BytesIO(file.read())
     scanned = scan(file)
     if not scanned.blocks:
         raise LoadError(f"{name}: {_why_nothing(scanned)}")

@@ -1,0 +1,66 @@
+"""Where a recording's bytes come from: a file, a pipe, either of them compressed with gzip.
+
+A scan needs to seek. What cannot be sought in is copied to an unnamed temporary file first, not into memory.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from typing import BinaryIO
+
+STDIN = "-"
+GZIP_MAGIC = b"\x1f\x8b"
+PIECE, PACKED_PIECE = 1 << 20, 1 << 10
+GZIP_WINDOW = 16 + zlib.MAX_WBITS  # as zlib wants to be told that a gzip header stands before it
+LIMIT = 1 << 30  # more than this is no recording, but perhaps a trap
+
+
+class SourceError(Exception):
+    """It cannot be read as a whole; str() says why."""
+
+
+@contextmanager
+def opened(path: str) -> Iterator[BinaryIO]:
+    """A seekable file with the bytes of ``path``, of standard input for "-". Raises OSError, SourceError."""
+    with ExitStack() as stack:
+        file: BinaryIO = sys.stdin.buffer if path == STDIN else stack.enter_context(open(path, "rb"))
+        if not file.seekable():
+            file = stack.enter_context(_copy(iter(partial(file.read, PIECE), b"")))
+        if file.read(len(GZIP_MAGIC)) == GZIP_MAGIC:
+            file.seek(0)
+            file = stack.enter_context(_copy(_unpacked(file)))
+        file.seek(0)
+        yield file
+
+
+def _copy(pieces: Iterable[bytes]) -> BinaryIO:
+    """A temporary file that holds them all."""
+    target: BinaryIO = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
+    try:
+        for piece in pieces:
+            if target.tell() > LIMIT:
+                raise SourceError(f"more than {LIMIT >> 20} MiB come out of it: no recording is that large")
+            target.write(piece)
+    except BaseException:
+        target.close()
+        raise
+    target.seek(0)
+    return target
+
+
+def _unpacked(file: BinaryIO) -> Iterator[bytes]:
+    """What a gzip file holds; of one that is damaged or cut short, what stands before that.
+
+    Its blocks say themselves which of them are whole. Pieces are small, for an error costs the whole piece.
+    """
+    unpacker = zlib.decompressobj(wbits=GZIP_WINDOW)
+    try:
+        while not unpacker.eof and (piece := file.read(PACKED_PIECE)):
+            yield unpacker.decompress(piece)
+    except zlib.error:
+        return

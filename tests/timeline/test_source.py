@@ -1,0 +1,86 @@
+"""Recordings as people send them: compressed, through a pipe, cut short on the way."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from flash import EmulatedFlash
+from workload import Workload, blank_ring
+
+from lastgasp.timeline import source
+from lastgasp.timeline.load import LoadError, load
+
+AGENT = Path(__file__).parents[2] / "agent"
+COUNT = "from lastgasp.timeline.load import load; print(len(load('-')[0].boots[0].sample_at))"
+
+
+@pytest.fixture
+def ring(tmp_path: Path) -> Path:
+    flash = EmulatedFlash(blank_ring())
+    work = Workload(flash, 1)
+    for _ in range(200):
+        work.sample()
+    assert work.writer.flush()
+    path = tmp_path / "ring"
+    path.write_bytes(flash.image)
+    return path
+
+
+def samples(path: Path) -> int:
+    (recording,) = load(str(path))
+    return sum(len(boot.sample_at) for boot in recording.boots)
+
+
+def test_a_compressed_recording_is_the_recording(ring: Path, tmp_path: Path) -> None:
+    packed = tmp_path / "ring.gz"
+    packed.write_bytes(gzip.compress(ring.read_bytes()))
+    assert samples(packed) == samples(ring) == 200
+
+
+@pytest.mark.parametrize("at", [0.3, 0.6, 0.99])
+@pytest.mark.parametrize("rest", [b"", bytes(9), bytes(2000)])
+def test_of_a_spoilt_one_what_stands_before_the_damage_is_read(
+    ring: Path, tmp_path: Path, at: float, rest: bytes
+) -> None:
+    packed = tmp_path / "ring.gz"
+    whole = gzip.compress(ring.read_bytes())
+    packed.write_bytes(whole[: int(len(whole) * at)] + rest)
+    assert 10 < samples(packed) <= 200
+
+
+def test_a_folder_may_hold_both(ring: Path, tmp_path: Path) -> None:
+    (tmp_path / "two.gz").write_bytes(gzip.compress(ring.read_bytes()))
+    assert len(load(str(tmp_path))) == 2
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_standard_input_may_be_a_pipe(ring: Path, packed: bool) -> None:
+    raw = ring.read_bytes()
+    done = subprocess.run(
+        [sys.executable, "-c", COUNT],
+        input=gzip.compress(raw) if packed else raw,
+        env={**os.environ, "PYTHONPATH": str(AGENT)},
+        capture_output=True,
+        check=True,
+    )
+    assert done.stdout == b"200\n"
+
+
+def test_what_unpacks_without_end_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source, "LIMIT", 1 << 20)
+    packed = tmp_path / "zeros.gz"
+    packed.write_bytes(gzip.compress(bytes(4 << 20)))
+    with pytest.raises(LoadError, match=r"zeros\.gz: more than .* no recording is that large"):
+        load(str(packed))
+
+
+def test_gzip_of_no_recording_is_no_recording(tmp_path: Path) -> None:
+    packed = tmp_path / "text.gz"
+    packed.write_bytes(gzip.compress(b"hello" * 1000))
+    with pytest.raises(LoadError, match="no recording in these 5000 bytes"):
+        load(str(packed))

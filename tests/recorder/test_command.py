@@ -30,6 +30,7 @@ class Device:
         self.socket = folder / "sock"
         self.config = folder / "lastgasp.conf"
         self.agents: list[subprocess.Popen[str]] = []
+        self.command = COMMAND
         self.configure()
 
     def configure(self, **changes: str) -> None:
@@ -48,7 +49,10 @@ class Device:
 
     def start(self, wait: bool = True) -> subprocess.Popen[str]:
         agent = subprocess.Popen(
-            [*COMMAND, "run", "--config", str(self.config)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            [*self.command, "run", "--config", str(self.config)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
         )
         self.agents.append(agent)
         if wait:
@@ -61,7 +65,11 @@ class Device:
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [*COMMAND, *words, "--config", str(self.config)], capture_output=True, text=True, timeout=60, check=False
+            [*self.command, *words, "--config", str(self.config)],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
         )
 
     def ask_socket(self, request: str) -> str:
@@ -76,6 +84,13 @@ class Device:
         agent.send_signal(signal.SIGTERM)
         _, error = agent.communicate(timeout=30)
         return agent.returncode, error
+
+    def end(self) -> None:
+        """End all agents that still run."""
+        for agent in self.agents:
+            if agent.poll() is None:
+                agent.kill()
+            agent.communicate()
 
     def recording(self) -> Recording:
         (recording,) = load(str(self.ring))
@@ -96,10 +111,7 @@ def until(condition: Callable[[], bool], seconds: float = 30) -> None:
 def device(tmp_path: Path) -> Iterator[Device]:
     made = Device(tmp_path)
     yield made
-    for agent in made.agents:
-        if agent.poll() is None:
-            agent.kill()
-        agent.communicate()
+    made.end()
 
 
 def test_it_records_this_machine_and_stops_cleanly(device: Device) -> None:

@@ -88,6 +88,7 @@ def run(path: str | None) -> int:
     for note in ring.notes:
         complain(note, 0)
     del opener
+    protect.set_name()
     adj_errno = protect.set_oom_score_adj(config.oom_score_adj)
     if adj_errno:
         ring.notes.append(f"oom_score_adj {config.oom_score_adj} was refused: errno {adj_errno}")

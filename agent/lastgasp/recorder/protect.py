@@ -1,4 +1,4 @@
-"""The agent's own survival: not chosen by the OOM killer, not paged out when it matters.
+"""The agent's own survival: known by its name, not chosen by the OOM killer, not paged out when it matters.
 
 Locking: when memory is short the kernel drops file pages first, and those are the interpreter's code; an
 unlocked sampler was blind for 9.5 s across an OOM on a slow disk, a locked one for 0.5 s. Only pages that are
@@ -14,12 +14,19 @@ SHIFTED = (b"ppc", b"sparc", b"alpha")  # architectures where these bits stand 1
 
 def set_oom_score_adj(value: int | None) -> int:
     """Write /proc/self/oom_score_adj; lowering it needs CAP_SYS_RESOURCE. Returns 0 or the errno."""
-    if value is None:
-        return 0
+    return 0 if value is None else _write(b"oom_score_adj", b"%d" % value)
+
+
+def set_name() -> int:
+    """Be "lastgasp-agent" in ps and in OOM reports, not "python3" or "exe". Returns 0 or the errno."""
+    return _write(b"comm", b"lastgasp-agent")
+
+
+def _write(name: bytes, value: bytes) -> int:
     try:
-        fd = posix.open(b"/proc/self/oom_score_adj", posix.O_WRONLY | posix.O_CLOEXEC)
+        fd = posix.open(b"/proc/self/" + name, posix.O_WRONLY | posix.O_CLOEXEC)
         try:
-            posix.write(fd, b"%d" % value)
+            posix.write(fd, value)
         finally:
             posix.close(fd)
     except OSError as error:

@@ -3,8 +3,7 @@
 100 processes, ten of which do light work. A block holds minutes of that, so that a run of minutes would see one or
 two; agent, atop and workload therefore run ten times as fast, all their intervals in proportion (a process that
 wakes each second wakes each 100 ms, the agent's 5 s are 500 ms). The start burst is left out by a warm-up. What
-blocks were used then counts to the fraction of the last one; the early writes are added as the configuration has
-them, one each flush_interval.
+blocks were used then counts to the fraction of the last one; early writes count as they were seen.
 """
 
 from __future__ import annotations
@@ -74,15 +73,14 @@ def judged(plan: Plan, rows: list[Row], use: Use, warning: str) -> list[Row]:
     """Extrapolate."""
     lived_s = use.seconds * FASTER
     full = use.blocks * use.block_size / lived_s * DAY_S
-    flushes = DAY_S * 1000 / device.DEFAULTS_MS["flush_interval"]
-    early = flushes * use.block_size
-    seen_early = use.writes - use.blocks
+    seen_early = max(use.writes - use.blocks, 0)
+    early = seen_early * use.block_size / lived_s * DAY_S
     notes = (
         f"{workload.describe(workload.LIGHT)} (wakes each second, works 1 ms, its cache changes by up to 16 KiB at one "
         f"wake in four, writes 80 bytes); everything {FASTER} times as fast as it would be; {plan.surroundings()}",
         f"in {lived_s / 60:.0f} min of such a device's time {use.blocks:.1f} blocks were filled and about "
-        f"{seen_early:.0f} written early; a day: {full / 1e6:.2f} MB of full blocks and {flushes:.0f} early writes, "
-        f"{early / 1e6:.2f} MB; {use.payload * DAY_S / lived_s / 1e6:.2f} MB a day before compression",
+        f"{seen_early:.0f} written early; a day: {full / 1e6:.2f} MB of full blocks and "
+        f"{early / 1e6:.2f} MB of early writes; {use.payload * DAY_S / lived_s / 1e6:.2f} MB a day before compression",
         f"history is ring size by bytes a day; early writes take no slots for long, so that it really is "
         f"{RING / full * 24:.0f} h",
         *filter(None, [warning]),

@@ -170,6 +170,7 @@ class Agent:
             self.mirror.update()
         if self._block != self.writer.place.block_number:
             self._block = self.writer.place.block_number
+            self._flushed_ms = now  # what is older went to flash with the block before
             self.sampler.new_block(now, self._block)
 
     def _schedule(self, now: int, slow: bool) -> None:

@@ -1,7 +1,8 @@
 """Tier 1: the machine. Reads the system-wide sources and writes their rows.
 
-Files that are read at every tick stay open: a read is then one system call, works without file descriptors to
-spare, and needs no kernel memory when there is none. Sources that are absent are asked for again on slow ticks.
+Files that are read at every tick stay open: a read is then two system calls (vmstat three: the kernel gives it in
+pieces, and the last sees the end), works without file descriptors to spare, and needs no kernel memory when there is
+none. Sources that are absent are asked for again on slow ticks.
 """
 
 import posix
@@ -121,7 +122,7 @@ class System:
         kept = self._kept = {
             name: KeptFile(root + b"proc/" + name, limit)
             for name, limit in (
-                (b"meminfo", 8192), (b"vmstat", 16384), (b"stat", 16384), (b"loadavg", 256),
+                (b"meminfo", 8192), (b"vmstat", 16384), (b"stat", 65536), (b"loadavg", 256),
                 (b"pressure/memory", 512), (b"pressure/io", 512), (b"pressure/cpu", 512),
                 (b"buddyinfo", 8192), (b"diskstats", 16384), (b"net/dev", 8192),
             )

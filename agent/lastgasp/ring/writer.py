@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 RAW_TARGET = 4  # a block is closed when the payload is this many times its size, however well it compresses
 RAW_LIMIT = 6  # and dropped when it is this many times its size and storage still refuses it
 
-# An 8 KiB window and few hash bits: zlib takes 46 kB while it works instead of 268 kB, for 3 % more bytes.
+# A 4 KiB window and few hash bits: measured, the agent takes 40 kB less than with 8 KiB, for 9 % more bytes.
 LEVEL, WINDOW_BITS, MEMORY_LEVEL = 6, -12, 4
 
 # A slot given up by an early write is used again only this close behind the head, so that after a restart

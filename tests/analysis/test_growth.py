@@ -77,6 +77,30 @@ def test_nor_what_the_oom_reaper_takes_from_it_before(scene: Scene) -> None:
     assert only(scene, b"leakd").worst.to_bytes == pytest.approx((500 + 50 * 39) * KB, abs=4 * KB)
 
 
+def test_a_leak_that_waits_at_the_limit_for_its_kill_is_still_a_leak(scene: Scene) -> None:
+    """When nothing is left everything stands still, for seconds, until the kernel kills."""
+    scene.run(200, b"leakd", lambda t: 500 + 50 * min(t, 30))
+    scene.run(300, b"cached", lambda t: 500 + 50 * min(t, 15))
+    scene.record(30)
+    for _ in range(15):
+        assert scene.stalled_us is not None
+        scene.stalled_us += 900_000
+        scene.record(1)
+    scene.end(200, 9)
+    scene.record(5)
+    life = only(scene, b"leakd").worst
+    assert life.leaks
+    assert life.to_bytes == 2000 * KB
+    assert life.last.uptime_ms - life.first.uptime_ms > 40_000, "the wait is part of its life"
+    assert only(scene, b"cached").worst.verdict.shape is not Shape.LEAK
+
+
+def test_without_such_a_wait_what_stopped_growing_did_stop(scene: Scene) -> None:
+    scene.run(200, b"cached", lambda t: 500 + 50 * min(t, 30))
+    scene.record(45)
+    assert only(scene, b"cached").worst.verdict.shape is Shape.FILLED
+
+
 def test_a_program_that_is_restarted_is_one_program_with_several_lives(scene: Scene) -> None:
     for pid in (200, 210, 220):
         scene.run(pid, b"leakd", lambda t: 500 + 50 * t)

@@ -8,7 +8,7 @@ kept together, for a daemon that is restarted leaks on.
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 GONE_STATES = (ord("Z"), ord("X"))  # a zombie has no memory any more
 DYING = 2  # samples before its end in which a process may be dying: the OOM reaper can be ahead of it
+STARVED = 0.5  # of the time that some task waited for memory
 INTERPRETERS = (b"python", b"perl", b"ruby", b"node", b"lua", b"php", b"java", b"sh", b"bash", b"dash", b"ash", b"env")
 RANK = {Confidence.LOW: 1, Confidence.MEDIUM: 2, Confidence.HIGH: 3}
 CELLS = 24
@@ -113,7 +114,9 @@ def _life(boots: list[Boot], index: int, process: Process, page_size: int, ticks
     if not times:
         return None
     until = max(end_ms, times[-1])
-    verdict = judge(times, sizes, until, boot.samples_between(times[0], until))
+    judged = max(_starved_since(boot, until, process.gone_ms is not None), times[0])
+    grown = bisect_right(times, judged)
+    verdict = judge(times[:grown], sizes[:grown], judged, boot.samples_between(times[0], judged))
     started_ms = int(process.key.partition(b"@")[2]) * 1000 // ticks
     return Life(
         index + 1,
@@ -134,6 +137,25 @@ def _life(boots: list[Boot], index: int, process: Process, page_size: int, ticks
         moment(boots, index, verdict.since_ms),
         sampled(times, sizes, until, CELLS),
     )
+
+
+def _starved_since(boot: Boot, until_ms: int, ended: bool) -> int:
+    """Since when, up to ``until_ms``, tasks did little but wait for memory; ``until_ms`` itself if they did not.
+
+    Nothing can grow in such a time, however much it would: whoever stopped growing then says nothing by it. The
+    last sample of one that ``ended`` may tell of the relief after its kill.
+    """
+    times, stalled_us = boot.points("pressure", b"memory", "some_us")
+    last = bisect_right(boot.sample_at, until_ms) - 1
+    since = until_ms
+    for i in range(last, 0, -1):
+        from_ms, to_ms = boot.sample_at[i - 1], boot.sample_at[i]
+        before, after = (bisect_right(times, at) - 1 for at in (from_ms, to_ms))
+        if before >= 0 and stalled_us[after] - stalled_us[before] >= STARVED * 1000 * (to_ms - from_ms):
+            since = from_ms
+        elif i < last or not ended:
+            break
+    return since
 
 
 def anonymous(boot: Boot, key: bytes, page_size: int) -> tuple[list[int], list[int], int]:

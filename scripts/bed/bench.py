@@ -29,7 +29,8 @@ class Setup:
     where every file is memory; with it, an ext4 disk of that size. `data` is a size for a disk that goes when
     the guest goes, or an ext4 image that stays; it is mounted on /data. `iops` limits all disks together.
     `files` are copied from host paths to guest paths, `modules` are there for modprobe, `append` are more
-    arguments for the kernel.
+    arguments for the kernel. With `own_kernel`, a folder with boot/vmlinuz-VERSION, that one is booted in place
+    of Debian's. A guest that `may_reset` starts again when it resets, with what is in its RAM.
     """
 
     board: Board
@@ -41,6 +42,8 @@ class Setup:
     files: list[tuple[Path, str]] = field(default_factory=list)
     modules: list[str] = field(default_factory=list)
     append: str = ""
+    own_kernel: Path | None = None
+    may_reset: bool = False
 
 
 def working_folder() -> Path:
@@ -74,8 +77,11 @@ def _prepare(setup: Setup, folder: Path, run: Path) -> list[str]:
     """Fetch what is missing and write the run's images; return the command line."""
     board = setup.board
     archive = Archive(folder, USERLAND_SUITE, board.arch.name)
-    kernels = Archive(folder, setup.kernel.suite, board.arch.name)
-    kernel = KernelFiles(kernels.packages(kernels.kernel_packages(board.arch.kernel_package)))
+    if setup.own_kernel:
+        kernel = KernelFiles([setup.own_kernel])
+    else:
+        kernels = Archive(folder, setup.kernel.suite, board.arch.name)
+        kernel = KernelFiles(kernels.packages(kernels.kernel_packages(board.arch.kernel_package)))
     disk_modules = [*board.disk_modules, *EXT4_MODULES]
     root = userland.root(archive, board.arch)
     userland.add_modules(root, kernel, disk_modules if setup.root or setup.data else [], setup.modules)
@@ -96,7 +102,8 @@ def _prepare(setup: Setup, folder: Path, run: Path) -> list[str]:
         disks.append(Disk(_data_image(setup.data, run), "data"))
     (run / "initramfs").write_bytes(first.cpio())
     options = f"bed.data {setup.append}" if setup.data else setup.append
-    return guest.arguments(board, kernel.image, run / "initramfs", setup.mem, disks, setup.iops, options)
+    command = guest.arguments(board, kernel.image, run / "initramfs", setup.mem, disks, setup.iops, options)
+    return command if setup.may_reset else [*command, "-no-reboot"]
 
 
 def _data_image(data: str, run: Path) -> Path:

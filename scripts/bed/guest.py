@@ -51,7 +51,7 @@ def arguments(
     `iops` limits the reads and writes per second of all disks together: they stand for one flash chip.
     """
     command = [require(board.qemu, board.qemu_package), *board.machine, "-m", mem]
-    command += ["-nodefaults", "-display", "none", "-no-reboot"]
+    command += ["-nodefaults", "-display", "none"]
     command += ["-kernel", str(image), "-initrd", str(initramfs)]
     # psi=1: kernels may have pressure information built in, but off.
     command += ["-append", f"console={board.console} loglevel=4 panic=-1 psi=1 {append}".strip()]
@@ -166,7 +166,7 @@ class Guest:
         return "\n    ".join([f"guest: {reason}; the last it said:", *lines[-TAIL_LINES:], *panics[:1]])
 
     def boot(self, timeout_s: float = BOOT_TIMEOUT_S) -> None:
-        """Wait for the shell."""
+        """Wait for the shell: after the start, and again after each reset."""
         _, match = self.expect(rb"BED-(READY|TRUNCATED|NO-DISK)[^\n]*\n", timeout_s)
         if match[1] == b"TRUNCATED":
             raise BedError("too little memory for the initramfs: give the guest more, or a disk as its root")
@@ -208,6 +208,11 @@ class Guest:
             if hashlib.sha256(data).hexdigest() == digest:
                 return data
         raise BedError(f"{path} came garbled over the serial line {PULL_TRIES} times")
+
+    def reset(self, command: str) -> None:
+        """Run a shell command that resets the machine, and wait for its shell; wants a guest that may reset."""
+        self._send(f"{command}\n")
+        self.boot()
 
     def power_off(self, timeout_s: float = 20) -> None:
         """Write the disks back and switch the guest off; a guest that does not obey is ended."""

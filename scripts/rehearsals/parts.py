@@ -1,0 +1,65 @@
+"""What is built for a guest: the agent's bytecode, a leaker, disks. And what is read back from a disk."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from bed.errors import BedError, require
+from bed.filetree import FileTree
+from bed.targets import PYTHON, Arch
+
+SCRIPTS = Path(__file__).resolve().parents[1]
+LEAKER_SOURCE = Path(__file__).parent / "inside/leakd.c"
+
+
+def build_agent(folder: Path) -> Path:
+    """Return the bytecode tree for the guests' Python. Raises BedError when there is no such Python here."""
+    wanted = tuple(map(int, PYTHON.split(".")))
+    python = sys.executable if sys.version_info[:2] == wanted else shutil.which(f"python{PYTHON}")
+    if python is None:
+        raise BedError(f"the guests have Python {PYTHON}, and bytecode for it takes the same here: python{PYTHON}")
+    tree = folder / "agent"
+    run([sys.executable, str(SCRIPTS / "build-bytecode"), str(tree), "--python", python])
+    return tree
+
+
+def build_leaker(folder: Path, arch: Arch) -> Path:
+    """Return a static program of this architecture that leaks. Raises BedError without a compiler."""
+    compiler = require(f"{arch.triplet}-gcc", f"gcc-{arch.triplet} libc6-dev-{arch.name}-cross")
+    target = folder / f"leakd-{arch.name}"
+    if not target.exists():
+        run([compiler, "-O1", "-static", "-o", str(target), str(LEAKER_SOURCE)])
+    return target
+
+
+def fresh_disk(image: Path, size: str) -> Path:
+    """Make an empty ext4 image."""
+    FileTree().ext4(image, size)
+    return image
+
+
+def check_disk(image: Path) -> tuple[int, str]:
+    """Let e2fsck replay the journal and mend what it can; its exit status (4 and above is bad) and first words."""
+    tool = require("e2fsck", "e2fsprogs")
+    done = subprocess.run([tool, "-f", "-p", str(image)], capture_output=True, text=True, check=False)
+    lines = [line.partition(": ")[2] or line for line in done.stdout.splitlines()]
+    return done.returncode, lines[0] if lines else "no word"
+
+
+def take_file(image: Path, path: str, target: Path) -> Path:
+    """Copy a file out of an ext4 image. Raises BedError when it is not there."""
+    target.unlink(missing_ok=True)
+    run([require("debugfs", "e2fsprogs"), "-R", f"dump {path} {target}", str(image)])
+    if not target.exists():
+        raise BedError(f"{image}: has no {path}")
+    return target
+
+
+def run(command: list[str]) -> str:
+    """Run a program; return what it prints. Raises BedError when it fails."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        last = (done.stderr.strip() or done.stdout.strip() or "it says nothing").splitlines()[-1]
+        raise BedError(f"{Path(command[0]).name} failed: {last}")
+    return done.stdout

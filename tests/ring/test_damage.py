@@ -16,8 +16,9 @@ import pytest
 from flash import EmulatedFlash
 from workload import BLOCK_SIZE, SLOTS, Workload, blank_ring, events_of, invented, read_back
 
-from lastgasp.ring.format import CRC, MAGIC, VERSION
+from lastgasp.ring.format import CRC, FLAG_KEY, MAGIC, STORED, VERSION
 from lastgasp.ring.scan import scan
+from lastgasp.ring.writer import Place, seal
 from lastgasp.timeline.load import LoadError, load
 
 SEED = int(os.environ.get("LASTGASP_SEED", "1"))
@@ -217,3 +218,44 @@ def test_two_rings_in_one_file_are_told_apart(tmp_path: Path) -> None:
     path.write_bytes(IMAGE + bytes(other.image))
     first, second = load(str(path))
     assert (events_of(first), events_of(second)) == (WORK.events, [0])
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_values_are_unknown_behind_an_early_version_whose_last_one_is_lost(seed: int) -> None:
+    """An image of the medium may hold old versions; one slot too many can be damaged."""
+    flash = EmulatedFlash(blank_ring())
+    work = Workload(flash, SEED + seed)
+    rng = random.Random(SEED + seed)
+    while work.writer.place.block_number < 8:
+        work.sample(rows=25)
+        if rng.random() < 0.4:
+            assert work.writer.flush()
+    assert work.writer.flush()
+    versions: dict[int, list[bytes]] = {}
+    for _, data in flash.writes:
+        versions.setdefault(scan(io.BytesIO(data)).blocks[0].number, []).append(data)
+    whole = b"".join(blocks[-1] for blocks in versions.values())
+    recording = read_back(whole)
+    assert recording is not None
+    assert (recording.missing, recording.unseen) == (0, 0), "the last version may be an early one"
+    lost = [number for number in list(versions)[:-1] if len(versions[number]) > 1]
+    assert lost
+    for number in lost:
+        recording = read_back(whole.replace(versions[number][-1], versions[number][-2]))
+        assert not invented(recording, work.truth), number
+
+
+def test_a_blank_block_of_a_smaller_ring_does_not_hide_what_follows() -> None:
+    large = bytearray(4 * BLOCK_SIZE)
+    seal(large, FLAG_KEY, STORED, b"", 0, Place(77, SLOTS, 0, 0, 0), 0, bytes(16), 0, 0)
+    found = scan(io.BytesIO(large + blank_ring(2) + IMAGE[:BLOCK_SIZE]))
+    assert [block.size for block in found.blocks] == [4 * BLOCK_SIZE, BLOCK_SIZE]
+    assert found.blank == 2
+
+
+def test_a_block_of_version_0_is_none() -> None:
+    block = bytearray(IMAGE[:BLOCK_SIZE])
+    block[8] = 0
+    CRC.pack_into(block, len(block) - CRC.size, zlib.crc32(block[: -CRC.size]))
+    found = scan(io.BytesIO(block))
+    assert (found.blocks, found.newer) == ([], 0)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 from typing import Any
 
+import pytest
+
 from lastgasp.ring.encoder import Encoder, pack_row, unpack_row
 from lastgasp.ring.format import ABSENT, EVENT, SAMPLE, put_bytes, put_signed, put_varint
 from lastgasp.ring.payload import Decoder, Pairs, Series, TableDefinition, varint
@@ -173,6 +175,41 @@ def test_a_blind_decoder_trusts_no_row_but_tells_events() -> None:
     assert not notes.all_series and not notes.samples
     assert [said[0] for said in notes.said] == ["event"]
     assert (decoder.unseen, decoder.undecodable) == (1, 0)
+
+
+BAD_SAMPLES = {
+    "of a table that was not defined": b"\0\7\1x\0\1\2",
+    "with a value over 64 bits": b"\0\0\1x\0\1" + b"\xff" * 10 + b"\1",
+    "with a difference to an absent value": b"\2\1\2",
+}
+
+
+@pytest.mark.parametrize("row", BAD_SAMPLES.values(), ids=BAD_SAMPLES)
+def test_no_row_number_is_trusted_behind_a_row_that_makes_no_sense(row: bytes) -> None:
+    made = encoder()
+    table = made.table(b"t", (b"a",))
+    made.begin(0, 1)
+    made.introduce(table, 1, b"k", b"", (1,))
+    made.introduce(table, 2, b"l", b"", (None,))
+    made.end()
+    made.payload += bytes((SAMPLE, len(row) + 2, 0, 1)) + row
+    made.begin(1, 1)
+    made.introduce(table, 3, b"m", b"", (5,))
+    made.end()
+    made.event(2, b"mark", [])
+    notes, decoder = decode(bytes(made.payload))
+    assert decoder.undecodable == 1
+    assert [list(s.flat) for series in notes.all_series.values() for s in series] == [[1], [ABSENT]]
+    assert [said[2] for said in notes.said] == [b"mark"]
+
+
+@pytest.mark.parametrize("head", [b"\xff" * 10 + b"\1", b"\5" + b"\xff" * 10 + b"\1", b"\5\0", b"\5\177"])
+def test_behind_a_record_whose_end_cannot_be_told_nothing_is_trusted(head: bytes) -> None:
+    made = encoder()
+    made.event(0, b"before", [])
+    notes, decoder = decode(bytes(made.payload) + head)
+    assert [said[2] for said in notes.said] == [b"before"]
+    assert (decoder.undecodable, decoder.blind) == (1, True)
 
 
 def test_records_split_over_a_long_sample_are_one_sample_to_the_reader() -> None:

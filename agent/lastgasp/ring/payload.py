@@ -2,6 +2,7 @@
 
 ``Decoder`` walks the records and tells a ``Sink`` what it finds. It never raises on any bytes: a record that
 makes no sense is counted in ``undecodable`` and skipped by its length, an unknown kind is counted in ``unknown``.
+Where rows may have been introduced in what was skipped, no row number is trusted any more.
 """
 
 from __future__ import annotations
@@ -69,26 +70,36 @@ class Sink(Protocol):
 
 
 class TableDefinition:
-    """A table as the payload defines it: names in order."""
+    """A table as the payload defines it: names in order. ``present`` are the columns that a mask may choose."""
 
-    __slots__ = ("columns", "masks", "name", "size")
+    __slots__ = ("columns", "masks", "name", "present", "size", "some")
 
-    def __init__(self, name: bytes, columns: tuple[bytes, ...]) -> None:
+    def __init__(self, name: bytes, columns: tuple[bytes, ...], present: int = -1) -> None:
         self.name = name
         self.columns = columns
         self.size = (len(columns) + 7) >> 3
+        self.present = present & (1 << len(columns)) - 1
         self.masks: dict[int, tuple[int, ...]] = {}
+        self.some: dict[int, TableDefinition] = {}
 
     def chosen(self, mask: int) -> tuple[int, ...]:
         """Column numbers of the bits set in ``mask``."""
         known = self.masks.get(mask)
         if known is None:
             known = tuple(i for i in range(len(self.columns)) if mask >> i & 1)
-            if mask >> len(self.columns):
-                raise ValueError("a column that the table does not have")
+            if mask & ~self.present:
+                raise ValueError("a column that the table does not have, or a difference to an absent value")
             if len(self.masks) < MASKS_REMEMBERED:
                 self.masks[mask] = known
         return known
+
+    def with_only(self, present: int) -> TableDefinition:
+        """The table as rows have it whose other columns are absent."""
+        if present == self.present:
+            return self
+        if present not in self.some:
+            self.some[present] = TableDefinition(self.name, self.columns, present)
+        return self.some[present]
 
 
 Row = tuple[TableDefinition, list[int], Series]
@@ -97,8 +108,9 @@ Row = tuple[TableDefinition, list[int], Series]
 class Decoder:
     """Decodes payloads one after another; state lasts from key block to key block.
 
-    After a hole the decoder is *blind* until the next key block: rows are numbered by their order, so a row
-    number cannot be trusted once an introduction may be missing. Events and kernel messages need no state.
+    After a hole, or a record that makes no sense, the decoder is *blind* until the next key block: rows are numbered
+    by their order, so a row number cannot be trusted once an introduction may be missing. Events and kernel messages
+    need no state.
     """
 
     def __init__(self, sink: Sink) -> None:
@@ -127,23 +139,27 @@ class Decoder:
                 if end > size:
                     raise IndexError
                 passed, body = varint(raw, p)
+                if body > end:
+                    raise IndexError
                 now += passed
                 try:
                     self._record(kind, raw, body, end, now)
                 except (IndexError, ValueError, KeyError, OverflowError):
                     self.undecodable += 1
+                    self.blind = self.blind or kind in (SAMPLE, TABLE)
                 p = end
-        except IndexError:
+        except (IndexError, ValueError):
             self.undecodable += 1
+            self.blind = True
         return now
 
     def _record(self, kind: int, raw: bytes, p: int, end: int, now: int) -> None:
         if self.blind and kind in (SAMPLE, TABLE, ATTRIBUTES, END):
-            self.unseen += kind == SAMPLE and not raw[p] & SAMPLE_MORE
+            self.unseen += kind == SAMPLE and not (p < end and raw[p] & SAMPLE_MORE)
         elif kind == SAMPLE:
             self._sample(raw[p:end], now)
         elif kind == TABLE:
-            number, p = varint(raw, p)
+            number, p = varint(raw[:end], p)
             names = raw[p:end].split(b" ")
             self._tables[number] = TableDefinition(names[0], tuple(names[1:]))
         elif kind in (ATTRIBUTES, END):
@@ -183,6 +199,8 @@ class Decoder:
             else:
                 mask = int.from_bytes(body[p : p + table.size], "little")
                 p += table.size
+                if p > size:
+                    raise IndexError
             columns = table.masks.get(mask)
             if columns is None:
                 columns = table.chosen(mask)
@@ -210,14 +228,17 @@ class Decoder:
         table = self._tables[number]
         key, p = byte_string(body, p, len(body))
         label, p = byte_string(body, p, len(body))
-        columns = table.chosen(int.from_bytes(body[p : p + table.size], "little"))
+        mask = int.from_bytes(body[p : p + table.size], "little")
+        columns = table.chosen(mask)
         p += table.size
+        if p > len(body):
+            raise IndexError
         values = [ABSENT] * len(table.columns)
         for column in columns:
             value, p = varint(body, p)
             values[column] = (value >> 1) ^ -(value & 1)
         series = self.sink.series(table, key, label)
-        self._rows.append((table, values, series))
+        self._rows.append((table.with_only(mask), values, series))
         series.append(now, values)
         return p
 

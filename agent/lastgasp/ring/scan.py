@@ -151,7 +151,10 @@ def _classify(window: bytes, p: int, block_size: int) -> tuple[str, int]:
     """What begins at ``window[p]``, and its length; length 0 when it is nothing of ours."""
     left = len(window) - p
     if window.startswith(BLANK_MAGIC, p):
-        return "blank", min(block_size, left)
+        # How large it is it does not say, but there are no magic numbers in it.
+        end = min(block_size, left) + p
+        found = [window.find(magic, p + 1, end) for magic in (MAGIC, BLANK_MAGIC)]
+        return "blank", min([at for at in found if at > p], default=end) - p
     if not window.startswith(MAGIC, p) or left < MIN_BLOCK_SIZE or window[p + 11] not in BLOCK_SIZES:
         return "other", 0
     size = 1 << window[p + 11]
@@ -159,7 +162,7 @@ def _classify(window: bytes, p: int, block_size: int) -> tuple[str, int]:
         memoryview(window)[p : p + size - CRC.size]
     ):
         return "other", 0
-    if window[p + 8] > VERSION:
-        return "newer", size
+    if window[p + 8] != VERSION:
+        return ("newer", size) if window[p + 8] > VERSION else ("other", 0)
     payload_size = HEADER.unpack_from(window, p)[5]
     return ("block", size) if payload_size <= size - OVERHEAD else ("other", 0)

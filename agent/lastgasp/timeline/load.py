@@ -112,6 +112,8 @@ def _decode_ring(file: BinaryIO, name: str, scanned: Scan, ring_id: int, blocks:
             recording.undecodable += 1
             continue
         missing = block.number - previous.number - 1 if previous is not None else 0
+        if previous is not None and previous.open and not missing and not builder.goes_on_in(block):
+            missing = 1  # of the block before only an early version is left
         recording.missing += missing
         builder.block(block, raw, missing)
         previous = block
@@ -129,8 +131,13 @@ class _Builder:
         self.recording = recording
         self.decoder = Decoder(self)
         self.boot = Boot(b"")
+        self._end_ms = 0  # of the last block's last record
         self._table: TableDefinition | None = None
         self._kmsg_seen: set[bytes] = set()
+
+    def goes_on_in(self, block: Block) -> bool:
+        """Does ``block`` need nothing that was written behind the last record that there is?"""
+        return block.key or block.uptime_ns // 1_000_000 == self._end_ms
 
     def block(self, block: Block, raw: bytes, missing: int) -> None:
         base_ms = block.uptime_ns // 1_000_000
@@ -150,10 +157,8 @@ class _Builder:
         boot = self.boot
         boot.recovered += block.recovered
         boot.offsets.append((base_ms, block.realtime_ns - block.uptime_ns))
-        try:
-            boot.last_ms = max(boot.last_ms, self.decoder.feed(raw, base_ms))
-        except ValueError:  # a length beyond 64 bits: where the next record begins cannot be told
-            self.recording.undecodable += 1
+        self._end_ms = self.decoder.feed(raw, base_ms)
+        boot.last_ms = max(boot.last_ms, self._end_ms)
 
     def _extend_gap(self, to_ms: int) -> None:
         """What could not be decoded for want of the missing blocks belongs to the gap that they left."""

@@ -26,6 +26,7 @@ ERRORS = {
     28: "no space left on the file system: set a smaller ring_size, or make room",
     30: "read-only file system: set ring_path to a partition that can be written",
 }
+NO_FALLOCATE = (22, 38, 95)  # errno where a file system has none; glibc emulates it, musl and uClibc do not
 BLOCK_SIZE_AT = 11  # where a block's header says how large it is
 PSTORE = b"sys/fs/pstore/"
 
@@ -68,10 +69,7 @@ def open_ring(config: "Config", boot_id: bytes, root: bytes = b"/") -> OpenedRin
         if size < config.ring_size and not device:
             if size:
                 notes.append(f"ring grows from {size} to {config.ring_size} bytes")
-            else:
-                posix.posix_fallocate(fd, 0, config.ring_size)
-                storage = FileStorage(fd)
-            prepare.fill(storage, size, config.ring_size, config.block_size)
+            _extend(storage, size, config.ring_size, config.block_size)
             size = config.ring_size
         elif size > config.ring_size and not device:
             notes.append(f"ring keeps its size of {size} bytes; to shrink it, remove {path} and restart")
@@ -106,6 +104,24 @@ def _open(path: str) -> int:
             raise
         posix.mkdir(folder, 0o700)
         return posix.open(path, flags, 0o600)
+
+
+def _extend(storage: FileStorage, size: int, wanted: int, block_size: int) -> None:
+    """Make the file as large as the ring; where there is no room for that, take none. Raises OSError."""
+    try:
+        if not size:
+            try:
+                posix.posix_fallocate(storage.fd, 0, wanted)
+            except OSError as error:
+                if error.errno not in NO_FALLOCATE:
+                    raise
+        prepare.fill(storage, size, wanted, block_size)
+    except OSError:
+        try:
+            posix.ftruncate(storage.fd, size)
+        except OSError:
+            pass
+        raise
 
 
 def _block_size(storage: FileStorage, configured: int) -> int:

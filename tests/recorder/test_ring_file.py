@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import errno
+import os
 import posix
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from lastgasp.recorder import ring_file
 from lastgasp.recorder.config import Config
+from lastgasp.ring.format import BLANK_MAGIC
+from lastgasp.ring.writer import RingWriter
 
 SIZE = 128 * 1024
 
@@ -63,3 +68,67 @@ def test_a_ring_that_finds_no_room_gives_back_what_it_took(
     with pytest.raises(ring_file.RingError, match="no space left on the file system"):
         opened(configured(path))
     assert path.stat().st_size == before
+
+
+def test_what_is_neither_file_nor_block_device_is_not_even_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A watchdog starts when it is opened; a bare flash device would be written without being erased."""
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
+    monkeypatch.setattr(posix, "open", None)
+    for path, kind in (
+        (tmp_path / "pipe", "a pipe"),
+        (tmp_path / "link", "a symbolic link"),
+        (Path("/dev/null"), "a ch"),
+    ):
+        with pytest.raises(ring_file.RingError, match=f"{path}: is {kind}"):
+            opened(configured(path))
+    assert not (tmp_path / "elsewhere").exists()
+
+
+@pytest.fixture
+def device(tmp_path: Path) -> Iterator[Path]:
+    """A block device of 256 KiB, where we may make one."""
+    image = tmp_path / "image"
+    image.write_bytes(bytes(2 * SIZE))
+    try:
+        made = subprocess.run(["losetup", "-f", "--show", str(image)], capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("no loop device here, or not ours to use")
+    name = made.stdout.strip()
+    yield Path(name)
+    subprocess.run(["losetup", "-d", name], check=True)
+
+
+def test_a_block_device_is_a_ring_of_the_size_that_is_asked_for(device: Path) -> None:
+    ring = opened(configured(device))
+    assert (ring.place.slots, ring.file_system, ring.notes) == (SIZE // 4096, b"", [])
+
+
+def test_a_block_device_that_is_in_use_is_left_alone(device: Path) -> None:
+    holder = os.open(device, os.O_RDWR | os.O_EXCL)  # as mount does
+    try:
+        with pytest.raises(ring_file.RingError, match="is in use: mounted, or written by another agent"):
+            opened(configured(device))
+    finally:
+        os.close(holder)
+
+
+def test_a_ring_that_grows_is_filled_in_blocks_of_its_own_size(tmp_path: Path) -> None:
+    """In larger steps, the first would begin before the end of what is there."""
+    path = tmp_path / "ring"
+    config = configured(path, ring_size=35 * 4096)
+    ring = ring_file.open_ring(config, bytes(16))
+    writer = RingWriter(ring.storage, ring.place, 4096, bytes(16), lambda: 0)
+    for number in range(35):
+        writer.encoder.event(number, b"mark", [(b"text", b"%d" % number)])
+        writer.flush()
+        writer._close(0, b"", len(writer.encoder.payload), 0)  # the next event gets a block of its own
+    ring.storage.close()
+    before = path.read_bytes()
+    grown = opened(configured(path, ring_size=2 * SIZE, block_size=32768))
+    assert grown.block_size == 4096
+    after = path.read_bytes()
+    assert after[: len(before)] == before
+    assert all(after[at : at + 16] == BLANK_MAGIC for at in range(len(before), len(after), 4096))

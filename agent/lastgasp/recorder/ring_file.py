@@ -21,11 +21,14 @@ ERRORS = {
     1: "not permitted",
     2: "no such folder",
     13: "permission denied: run as root, or set ring_path",
+    16: "is in use: mounted, or written by another agent",
     20: "not a folder on the way",
     21: "is a folder: name a file in it",
     28: "no space left on the file system: set a smaller ring_size, or make room",
     30: "read-only file system: set ring_path to a partition that can be written",
 }
+BLOCK_DEVICE = 0o060000
+KINDS = {0o010000: "a pipe", 0o020000: "a character device", 0o120000: "a symbolic link", 0o140000: "a socket"}
 NO_FALLOCATE = (22, 38, 95)  # errno where a file system has none; glibc emulates it, musl and uClibc do not
 BLOCK_SIZE_AT = 11  # where a block's header says how large it is
 PSTORE = b"sys/fs/pstore/"
@@ -64,12 +67,13 @@ def open_ring(config: "Config", boot_id: bytes, root: bytes = b"/") -> OpenedRin
                 raise RingError(f"{path}: another agent writes to this ring; stop it, or set ring_path") from None
             raise
         status = posix.fstat(fd)
-        device = status.st_mode & 0o170000 == 0o060000
+        device = status.st_mode & 0o170000 == BLOCK_DEVICE
         size, notes = storage.size(), []
+        block_size = _block_size(storage, config.block_size)
         if size < config.ring_size and not device:
             if size:
                 notes.append(f"ring grows from {size} to {config.ring_size} bytes")
-            _extend(storage, size, config.ring_size, config.block_size)
+            _extend(storage, size, config.ring_size, block_size)
             size = config.ring_size
         elif size > config.ring_size and not device:
             notes.append(f"ring keeps its size of {size} bytes; to shrink it, remove {path} and restart")
@@ -77,7 +81,6 @@ def open_ring(config: "Config", boot_id: bytes, root: bytes = b"/") -> OpenedRin
             size = min(size, config.ring_size)
     except OSError as error:
         raise RingError(f"{path}: {ERRORS.get(error.errno or 0, error.strerror)}") from None
-    block_size = _block_size(storage, config.block_size)
     slots = size // block_size
     if slots < MIN_SLOTS:
         raise RingError(f"{path}: {size} bytes is too small; a ring needs {MIN_SLOTS * block_size}")
@@ -90,12 +93,22 @@ def open_ring(config: "Config", boot_id: bytes, root: bytes = b"/") -> OpenedRin
         _recover(ring, found, root)
     ring.same_boot = found.boot_id == boot_id
     ring.end_ms = found.end_ms
-    _look_at_medium(ring, status.st_dev, config, root)
+    if not device:
+        _look_at_medium(ring, status.st_dev, config, root)
     return ring
 
 
 def _open(path: str) -> int:
+    """Only files and block devices: to open others does things, and on a bare flash device a ring is destruction."""
     flags = posix.O_RDWR | posix.O_CLOEXEC | posix.O_CREAT | posix.O_NOFOLLOW
+    try:
+        kind = posix.lstat(path).st_mode & 0o170000
+        if kind in KINDS:
+            raise RingError(f"{path}: is {KINDS[kind]}: name a file or a block device")
+        if kind == BLOCK_DEVICE:  # refused while something is mounted from it
+            return posix.open(path, posix.O_RDWR | posix.O_CLOEXEC | posix.O_EXCL)
+    except FileNotFoundError:
+        pass
     try:
         return posix.open(path, flags, 0o600)
     except FileNotFoundError:

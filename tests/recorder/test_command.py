@@ -339,3 +339,17 @@ def test_selftest_names_what_is_absent_and_what_it_costs(device: Device) -> None
     for line in lines:
         if line.startswith("absent"):
             assert ": " in line
+
+
+def test_an_agent_that_was_started_without_standard_error_records_all_the_same(device: Device) -> None:
+    device.ring.parent.mkdir()
+    device.ring.write_bytes(bytes(512 * 1024))  # larger than configured: there is something to say
+    script = f"exec {' '.join(COMMAND)} run --config {device.config} 2>&-"
+    agent = subprocess.Popen(["sh", "-c", script])
+    try:
+        until(lambda: agent.poll() is not None or device.samples() >= 1)
+        assert agent.poll() is None
+    finally:
+        agent.terminate()
+        agent.wait(30)
+    assert agent.returncode == 0

@@ -110,3 +110,23 @@ def test_binary_rubbish_is_a_mistake_like_any_other(tmp_path: Path) -> None:
     path.write_bytes(bytes(range(256)) * 4)
     with pytest.raises(config_file.ConfigError):
         config_file.load(str(path))
+
+
+def test_line_ends_of_other_systems_a_byte_order_mark_and_no_last_newline_are_no_mistakes(tmp_path: Path) -> None:
+    path = tmp_path / "f"
+    path.write_bytes(b"\xef\xbb\xbfinterval = 7s\r\n# comment\r\nring_size = 8M")
+    config = config_file.load(str(path))
+    assert (config.interval, config.ring_size) == (7000, 8 << 20)
+
+
+@pytest.mark.parametrize("key", ["ring_path", "control_socket"])
+def test_a_path_with_a_nul_is_a_mistake(key: str) -> None:
+    with pytest.raises(config_file.ConfigError, match="will not do; allowed: an absolute path"):
+        config_file.parse(f"{key} = /tmp/a\0b", "f")
+
+
+def test_a_file_too_long_to_be_a_configuration_is_not_read_in_part(tmp_path: Path) -> None:
+    path = tmp_path / "f"
+    path.write_text("# much\n" * 9362 + "ring_size = 4M")
+    with pytest.raises(config_file.ConfigError, match="more than 65536 characters"):
+        config_file.load(str(path))

@@ -127,7 +127,8 @@ class Agent:
     def start(self) -> None:
         """Write who and where we are."""
         now = self.clock()
-        self.encoder.event(now, b"start", [(b"note", note.encode()) for note in self.ring.notes])
+        notes = [(b"note", note.encode("utf-8", "surrogateescape")) for note in self.ring.notes]
+        self.encoder.event(now, b"start", notes)
         self.sampler.write_machine(now)
 
     def turn(self) -> None:
@@ -307,7 +308,7 @@ class Agent:
         try:
             answer: bytes = once.load("recorder.requests").answer(self, request)
         except ImportError as error:
-            return b"error %s\n" % str(error).encode()
+            return b"error %s\n" % str(error).encode("utf-8", "replace")
         return answer
 
     def _on_signal(self, number: int) -> None:
@@ -317,6 +318,6 @@ class Agent:
             try:
                 once.load("recorder.requests").reload(self)
             except ImportError as error:
-                self.encoder.event(self.clock(), b"config", [(b"error", str(error).encode())])
+                self.encoder.event(self.clock(), b"config", [(b"error", str(error).encode("utf-8", "replace"))])
         else:
             self.stopping = True

@@ -86,7 +86,7 @@ def _level(text: str) -> int:
 
 
 def _path(text: str) -> str:
-    if not text.startswith("/"):
+    if not text.startswith("/") or "\0" in text:
         raise ValueError
     return text
 
@@ -96,6 +96,7 @@ def _path_or_none(text: str) -> str:
 
 
 DAY = 86_400_000
+LIMIT = 65536  # of a whole file
 
 # key: how to read it, what to say is allowed
 KEYS: "dict[str, tuple[Callable[[str], object], str]]" = {
@@ -157,6 +158,9 @@ def load(path: str) -> Config:
     """Read and parse a file. Raises ConfigError, also when it cannot be read."""
     try:
         with open(path, encoding="utf-8", errors="surrogateescape") as file:
-            return parse(file.read(65536), path)
+            text = file.read(LIMIT + 1)
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}; leave --config out to run on the defaults") from None
+    if len(text) > LIMIT:
+        raise ConfigError(f"{path}: more than {LIMIT} characters, this is no configuration")
+    return parse(text.removeprefix("\ufeff"), path)  # some editors begin a file with a byte order mark

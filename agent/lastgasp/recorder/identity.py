@@ -28,10 +28,10 @@ def machine(root: bytes, version: bytes) -> list[tuple[bytes, bytes]]:
     uname = posix.uname()
     found = [
         (b"agent", version),
-        (b"kernel", uname.release.encode()),
-        (b"build", uname.version.encode()),
+        (b"kernel", uname.release.encode("utf-8", "surrogateescape")),
+        (b"build", uname.version.encode("utf-8", "surrogateescape")),
         (b"machine", uname.machine.encode()),
-        (b"host", uname.nodename.encode()),
+        (b"host", uname.nodename.encode("utf-8", "surrogateescape")),  # anything may be set
         (b"page_size", b"%d" % posix.sysconf("SC_PAGESIZE")),
         (b"clock_ticks", b"%d" % posix.sysconf("SC_CLK_TCK")),
         (b"cpus", b"%d" % stat.cpus(files.lines(root + b"proc/stat"))),

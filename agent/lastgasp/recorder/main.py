@@ -63,7 +63,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 def complain(text: str, status: int) -> int:
     """One line to standard error."""
-    sys.stderr.write(f"lastgasp-agent: {text}\n")
+    try:
+        sys.stderr.write(f"lastgasp-agent: {text}\n")
+    except (AttributeError, OSError):  # closed before we were started, or nobody reads it any more
+        pass
     return status
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import posix
+
+import pytest
 from fake_proc import PAGE_SIZE, FakeProc
 from taped import Taped
 
@@ -187,7 +191,7 @@ def test_the_number_followed_is_bounded_and_the_rest_is_counted(fake: FakeProc, 
 
 def test_beyond_the_limit_the_larger_ones_are_followed(fake: FakeProc, taped: Taped) -> None:
     for pid in range(100, 140):
-        fake.process(pid, rss=200 + pid, shared=0)
+        fake.process(pid, rss=int(200 * 1.3 ** (pid - 100)), shared=0)
     watch = Watch(fake, taped, limit=16)
     for _ in range(8):
         fake.births += 1
@@ -195,6 +199,64 @@ def test_beyond_the_limit_the_larger_ones_are_followed(fake: FakeProc, taped: Ta
     assert set(watch.processes.known) == set(range(124, 140))
     given_up = [process for process in taped.boot().processes.values() if process.pid < 124]
     assert given_up and all(process.gone_ms is None for process in given_up), "given up is not ended"
+
+
+def test_beyond_the_limit_those_of_about_the_same_size_do_not_take_turns(fake: FakeProc, taped: Taped) -> None:
+    """Each turn would write both with all they are: more flash in an hour than a day may cost."""
+    for pid in range(100, 200):
+        fake.process(pid, rss=500 + pid % 7, shared=100)
+    watch = Watch(fake, taped, limit=50)
+    watch.scan()
+    followed = set(watch.processes.known)
+    for _ in range(5):
+        fake.births += 1
+        watch.scan()
+    assert set(watch.processes.known) == followed
+
+
+def test_who_grew_since_first_seen_is_not_given_up_for_a_smaller_one(fake: FakeProc, taped: Taped) -> None:
+    for pid in range(100, 110):
+        fake.process(pid, rss=500, shared=0)
+    fake.process(100, rss=10, shared=0)
+    watch = Watch(fake, taped, limit=10)
+    watch.scan()
+    fake.process(100, rss=100_000, shared=0)
+    watch.scan()
+    fake.process(200, rss=1000, shared=0)
+    watch.scan()
+    assert {100, 200} <= set(watch.processes.known)
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EACCES])
+def test_a_process_that_cannot_be_read_for_a_moment_is_not_said_to_have_ended(
+    number: int, fake: FakeProc, taped: Taped, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake.process(7)
+    fake.process(2, kernel=True)
+    watch = Watch(fake, taped)
+    watch.scan()
+
+    def refuse(*_: object) -> int:
+        raise OSError(number, "emulated")
+
+    with monkeypatch.context() as emulated:
+        emulated.setattr(posix, "open", refuse)
+        watch.scan()
+        watch.detail(5)
+    watch.scan()
+    assert [process.gone_ms for process in taped.boot().processes.values()] == [None, None]
+    assert set(watch.processes.known) == {2, 7}
+
+
+def test_counters_read_a_moment_apart_and_absurd_ones_do_no_harm(fake: FakeProc, taped: Taped) -> None:
+    fake.process(7, rss=100, shared=300)
+    fake.process(8, rss=1 << 45, shared=0)
+    watch = Watch(fake, taped)
+    watch.scan()
+    fake.process(7, rss=101, shared=300)
+    fake.process(8, rss=(1 << 45) - 1, shared=0)
+    watch.scan()
+    assert taped.boot().latest("process", b"8@1000", "rss") == (1 << 45) - 1
 
 
 def test_dear_files_come_round_a_few_processes_at_a_time(fake: FakeProc, taped: Taped) -> None:

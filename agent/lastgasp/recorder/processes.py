@@ -31,12 +31,13 @@ DETAILS = (
 )
 
 # hash of stat, start time, hash of the details, hash of comm, pages of anonymous memory when its mappings were
-# last read, when they may be read again (s since boot), flags
-_STATE = _struct.Struct("<qqqqqIB")
+# last read, when they may be read again (s since boot), pages of memory when last written, flags
+_STATE = _struct.Struct("<qqqqIIIB")
 KERNEL = 1  # a kernel thread: has no memory of its own, looked at slowly
 NEW = 2  # seen once, not written yet
 STALE = 4  # to be written with its identity, whether it changed or not
 
+GONE = (2, 3)  # errno of a process that ended; any other, EMFILE or ENOMEM, says nothing about the process
 LARGE_SHARE = 64  # a process that takes 1/64 of RAM is written even if it is gone at the next tick
 LOOKS = 64  # beyond the limit so many are looked at in one tick, to see whether they are larger
 LINKS_READ = 256  # of a process with more open files only the number is recorded
@@ -87,12 +88,13 @@ class Processes:
         self.grown.clear()
         gone = []
         for pid, state in self.known.items():
-            stamp, start, _, _, _, _, flags = unpack(state)
+            stamp, start, _, _, _, _, _, flags = unpack(state)
             if flags & KERNEL:
                 continue
             raw = read(path % pid, 512)
             if raw is None:
-                gone.append(pid)
+                if files.last_errno in GONE:
+                    gone.append(pid)
                 continue
             new_stamp = hash(raw)
             if new_stamp != stamp or flags:
@@ -123,20 +125,24 @@ class Processes:
             if stat is None or (len(known) >= self.limit and not self._make_room(now_ms, stat.rss)):
                 continue
             kernel = stat.flags & pid_stat.PF_KTHREAD
-            known[pid] = _STATE.pack(0, stat.start_ticks, 0, 0, stat.rss, 0, NEW | KERNEL if kernel else NEW)
+            size = _pages(stat.rss)
+            known[pid] = _STATE.pack(0, stat.start_ticks, 0, 0, size, 0, size, NEW | KERNEL if kernel else NEW)
             if write or kernel or stat.rss >= self.large_pages:
                 self._write(now_ms, pid, stat, hash(raw))
 
     def _make_room(self, now_ms: int, pages: int) -> bool:
-        """Give up the smallest process that is followed, if it is smaller than one of ``pages``."""
-        smallest, size = -1, pages
+        """Give up the smallest process that is followed, if it is clearly smaller than one of ``pages``.
+
+        Clearly, because to take turns costs flash: both are written with all they are.
+        """
+        smallest, size = -1, pages - pages // 5
         for pid, state in self.known.items():
-            base = _STATE.unpack(state)[4]
-            if base < size:
-                smallest, size = pid, base
+            resident = _STATE.unpack(state)[6]
+            if resident < size:
+                smallest, size = pid, resident
         if smallest < 0:
             return False
-        _, start, _, _, _, _, flags = _STATE.unpack(self.known.pop(smallest))
+        _, start, _, _, _, _, _, flags = _STATE.unpack(self.known.pop(smallest))
         if not flags & NEW:
             key = b"%d@%d" % (smallest, start)
             self.encoder.gone(now_ms, self.fast, smallest, key, [(b"untracked", b"1")])
@@ -146,7 +152,7 @@ class Processes:
     def _write(self, now_ms: int, pid: int, stat: pid_stat.Stat, stamp: int) -> None:
         """Write what changed of one process."""
         encoder = self.encoder
-        _, start, details, comm, base, due, flags = _STATE.unpack(self.known[pid])
+        _, start, details, comm, base, due, _, flags = _STATE.unpack(self.known[pid])
         key = b"%d@%d" % (pid, start)
         if flags & ~KERNEL or hash(stat.comm) != comm:
             if hash(stat.comm) != comm:
@@ -160,7 +166,7 @@ class Processes:
         sizes = pid_statm.parse(raw) if raw else None
         if sizes is not None:
             _, rss, shared = sizes
-            anonymous = rss - shared
+            anonymous = _pages(rss - shared)
             if born:
                 base = anonymous
             if anonymous - base > max(base >> 5, 64):
@@ -176,7 +182,7 @@ class Processes:
         )
         if not encoder.update(self.fast, pid, values):
             encoder.introduce(self.fast, pid, key, stat.comm, values)
-        self.known[pid] = _STATE.pack(stamp, start, details, comm, base, due, flags)
+        self.known[pid] = _STATE.pack(stamp, start, details, comm, base, due, _pages(rss), flags)
 
     def _identify(self, now_ms: int, pid: int, key: bytes, stat: pid_stat.Stat) -> None:
         """Write who a process is."""
@@ -201,7 +207,7 @@ class Processes:
         self.encoder.attributes(now_ms, self.fast, key, pairs)
 
     def _bury(self, now_ms: int, pid: int, births_log: "Births | None") -> None:
-        _, start, _, _, _, _, flags = _STATE.unpack(self.known.pop(pid))
+        _, start, _, _, _, _, _, flags = _STATE.unpack(self.known.pop(pid))
         if flags & NEW:
             self.brief += 1
             return
@@ -220,15 +226,17 @@ class Processes:
     def refresh_some(self, count: int) -> None:
         """Have the next ``count`` processes written with all they are at the next scan."""
         for pid in _next(self._refresh_queue, self.known, count):
-            stamp, start, _, comm, base, due, flags = _STATE.unpack(self.known[pid])
-            self.known[pid] = _STATE.pack(stamp, start, 0, comm, base, due, flags | STALE)
+            stamp, start, _, comm, base, due, size, flags = _STATE.unpack(self.known[pid])
+            self.known[pid] = _STATE.pack(stamp, start, 0, comm, base, due, size, flags | STALE)
 
     def detail(self, now_ms: int, pid: int) -> None:
         """Read the dearer files of one process; of a kernel thread look at the cheap one."""
         folder = self.proc + b"%d/" % pid
         raw = files.read(folder + b"stat", 512)
+        if raw is None and files.last_errno not in GONE:
+            return
         stat = pid_stat.parse(raw) if raw else None
-        stamp, start, details, comm, base, due, flags = _STATE.unpack(self.known[pid])
+        stamp, start, details, comm, base, due, size, flags = _STATE.unpack(self.known[pid])
         if flags & KERNEL:
             if stat is None or stat.start_ticks != start:
                 self._bury(now_ms, pid, None)
@@ -250,7 +258,7 @@ class Processes:
         elif details != hash(values):
             details = hash(values)
             self.encoder.introduce(self.details, pid, b"%d@%d" % (pid, start), b"", values)
-        self.known[pid] = _STATE.pack(stamp, start, details, comm, base, due, flags)
+        self.known[pid] = _STATE.pack(stamp, start, details, comm, base, due, size, flags)
 
     def _count_files(self, folder: bytes) -> tuple[int | None, ...]:
         """How many files are open, and of which kind."""
@@ -270,13 +278,18 @@ class Processes:
     def allow_mappings(self, pid: int, now_s: int) -> bool:
         """May this process's mappings be read?"""
         state = self.known.get(pid)
-        return state is not None and _STATE.unpack(state)[5] <= now_s and not _STATE.unpack(state)[6] & KERNEL
+        return state is not None and _STATE.unpack(state)[5] <= now_s and not _STATE.unpack(state)[7] & KERNEL
 
     def mappings_read(self, pid: int, anonymous_pages: int, due_s: int) -> bytes:
         """Remember that they were read, and when they may be again. Returns the process's key."""
-        stamp, start, details, comm, _, _, flags = _STATE.unpack(self.known[pid])
-        self.known[pid] = _STATE.pack(stamp, start, details, comm, anonymous_pages, due_s, flags)
+        stamp, start, details, comm, _, _, size, flags = _STATE.unpack(self.known[pid])
+        self.known[pid] = _STATE.pack(stamp, start, details, comm, anonymous_pages, due_s, size, flags)
         return b"%d@%d" % (pid, start)
+
+
+def _pages(number: int) -> int:
+    """As many pages as ``_STATE`` holds; counters that are read one after the other may differ by less than nothing."""
+    return min(max(number, 0), 0xFFFFFFFF)
 
 
 def _next(queue: list[int], known: dict[int, bytes], count: int) -> list[int]:

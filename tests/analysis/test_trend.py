@@ -115,6 +115,26 @@ def step(rng: random.Random, size: float) -> Curve:
     return lambda x: size if x > at else 0.0
 
 
+def heap(rng: random.Random, size: float) -> Curve:
+    """64 places filled and emptied at random: holes are hardly ever given back, the top rises ever more rarely."""
+    steps = rng.choice([300, 1000, 3000])
+    places: dict[int, tuple[int, int]] = {}
+    tops = [0]
+    for _ in range(steps):
+        place = rng.randrange(64)
+        if places.pop(place, None) is None:
+            length, at = rng.randint(1, 16), 0
+            for begin, end in sorted(places.values()):
+                if begin - at >= length:
+                    break
+                at = end
+            places[place] = at, at + length
+        top = max(end for _, end in [*places.values(), (0, 0)])
+        trimmed = tops[-1] - top >= 32 and rng.random() > 0.9
+        tops.append(top if trimmed else max(top, tops[-1]))
+    return lambda x: size * tops[int(x * steps)] / max(tops)
+
+
 def shrinking(rng: random.Random, size: float) -> Curve:
     until = rng.uniform(0.3, 1)
     return lambda x: 2 * size * (1 - min(1.0, x / until))
@@ -155,7 +175,7 @@ def test_what_only_looks_like_a_leak_has_another_name(
 
 
 @pytest.mark.parametrize("length", LENGTHS)
-@pytest.mark.parametrize("make", [sawtooth, cache, warm_up, settling, step, shrinking])
+@pytest.mark.parametrize("make", [sawtooth, cache, warm_up, settling, step, shrinking, heap])
 def test_hardly_anybody_innocent_is_accused(
     make: Callable[[random.Random, float], Curve], length: tuple[float, float]
 ) -> None:
@@ -250,6 +270,20 @@ def test_sampling_that_beats_with_a_sawtooth_makes_no_leak() -> None:
 def test_a_leak_that_pauses_for_a_moment_at_the_end_is_still_one() -> None:
     verdict = recorded(lambda x: 20 * MB * min(x, 0.93), 3600, 5)
     assert verdict.shape is Shape.LEAK
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+@pytest.mark.parametrize("until", [0.84, 0.86, 0.88])
+def test_growth_that_stands_still_at_the_end_is_a_suspicion_at_most(until: float, length: tuple[float, float]) -> None:
+    """It may be a cache that has just become full."""
+    found = shapes_of(lambda _, size: lambda x: size * min(1.0, x / until), length, noisy=True)
+    certain = {seed: v for seed, v in found.items() if v.shape is Shape.LEAK and v.confidence is not Confidence.LOW}
+    assert len(certain) <= len(found) * 0.05, certain
+
+
+def test_what_only_grows_back_to_where_it_was_is_a_suspicion_at_most() -> None:
+    verdict = recorded(lambda x: 9 * MB - 6 * MB * min(1, x / 0.5) + 8 * MB * max(0, x - 0.6), 60, 0.5)
+    assert verdict.shape is not Shape.LEAK or verdict.confidence is Confidence.LOW, verdict
 
 
 def test_whatever_memory_does_there_is_a_verdict_within_the_time() -> None:

@@ -30,6 +30,8 @@ TAU_LEAST = 0.5
 SIGMAS_LEAST = 2.2
 SETTLED = 0.25  # of the average rate: what is left of growth that has settled
 SLOWING = 0.7  # growth in the second half over growth in the first: below, it is about to settle
+CREEP = 3  # times the present growth: behind growth that was this fast it may be a heap that creeps
+STILL = 0.4  # of the usual growth: less than that at the end may be its end
 LEAP = 0.6  # of the growth in a single cell: a step
 EARLY = 0.2  # of the time: growth that was over by then was a warm-up
 LULL = 0.12  # of the time: a pause this short does not end a leak
@@ -186,11 +188,10 @@ class _Curve:
             return self.verdict(Shape.WARM_UP, Confidence.LOW, 0, self.cells)
         if self._one_more_tooth(start, end):
             return self.verdict(Shape.SAWTOOTH, Confidence.LOW)
-        if end < self.cells or end - start < self.cells // 4:
-            sure = Confidence.LOW if sure is Confidence.LOW else Confidence.MEDIUM
-        share = (end - start) / self.cells
-        if share * self.samples < SURE_SAMPLES or share * (self.until - self.times[0]) < SURE_MS:
+        if self._doubtful(start, end, per_cell, sure):
             sure = Confidence.LOW
+        elif end - start < self.cells // 4:
+            sure = Confidence.MEDIUM if sure is Confidence.HIGH else Confidence.LOW
         while start and self.pieces[0].start < start and self._same_slope(start, per_cell):
             start = max(piece.start for piece in self.pieces if piece.start < start)
         # The floor of the last cell is the value at its beginning; where no tooth is in between, it grew on to the end.
@@ -217,6 +218,25 @@ class _Curve:
         pace = before.rise / (before.end - before.start - 1)
         leap = behind.first - before.last
         return 0.6 * per_cell < pace < 1.7 * per_cell and abs(leap) < 4 * per_cell
+
+    def _doubtful(self, start: int, end: int, per_cell: float, sure: Confidence) -> bool:
+        """Can this growth as well be that of a program that starts, fills or breathes in once more?"""
+        share = (end - start) / self.cells
+        if share * self.samples < SURE_SAMPLES or share * (self.until - self.times[0]) < SURE_MS:
+            return True
+        if end < self.cells or self._stands_still(start, per_cell) or self.floor[-1] <= self.floor[0]:
+            return True
+        # A heap fills fast and then creeps: its holes are used again and again, but hardly ever given back.
+        paces = [piece.rise / (piece.end - piece.start - 1) for piece in self.pieces if piece.end <= start]
+        return sure is not Confidence.HIGH and max(paces, default=0.0) > CREEP * per_cell
+
+    def _stands_still(self, start: int, per_cell: float) -> bool:
+        """Has it just stopped, for longer than it ever paused before?"""
+        least = max(self.cells // 10, 2)
+        rises = [self.floor[i + least] - self.floor[i] for i in range(start, self.cells - least)]
+        usual = per_cell * least
+        scatter = lines.scatter(self.floor[start:], per_cell)
+        return usual > 2 * scatter and rises[-1] < min([STILL * usual, *rises[:-least]])
 
     def _settling(self, start: int, end: int, per_cell: float) -> bool:
         """Is it slowing down, as warm-ups and filling caches do?"""
@@ -276,6 +296,9 @@ class _Curve:
         climbed = sum(floor[i] - floor[i - 1] for i in at)
         if grown < self.grain or len(at) < 3 or climbed < 0.7 * grown or lines.agreement(floor)[0] < 0.75:
             return None
+        middle = floor[self.cells // 2]
+        if floor[-1] - middle < (middle - floor[0]) / 2:
+            return None  # it climbs ever more rarely, as a heap does
         landings = [later - earlier for earlier, later in pairwise(at)]
         if self.cells - at[-1] > 1.5 * max(landings) or max(landings) < 3:
             return None

@@ -104,3 +104,18 @@ def test_no_path_is_no_socket() -> None:
     control = Control("", lambda _: b"")
     assert control.fd == -1
     control.close()
+
+
+def test_a_client_gets_time_to_speak_before_it_counts_as_silent(control: Control) -> None:
+    _, silent = connect(control)
+    assert control.stale() == []
+    client, fresh = connect(control)
+    assert control.stale() == [silent]
+    control.drop(silent)
+    client.sendall(b"hello\n")
+    readable(fresh)
+    assert control.serve(fresh)
+    _, other = connect(control)
+    assert other in (silent, fresh), "the test wants a descriptor used again"
+    assert control.stale() == []
+    assert control.stale() == [other]

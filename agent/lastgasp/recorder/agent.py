@@ -184,7 +184,7 @@ class Agent:
         if slow:
             self._slow_due_ms = now + self.config.slow_interval
             self._put_own(now)
-            for fd in list(self.control.clients):  # who connected and said nothing
+            for fd in self.control.stale():  # who connected and said nothing
                 self.loop.unwatch(fd)
                 self.control.drop(fd)
 
@@ -306,7 +306,8 @@ class Agent:
     def _answer(self, request: bytes) -> bytes:
         """What a client of the control socket gets."""
         try:
-            answer: bytes = once.load("recorder.requests").answer(self, request)
+            with once.borrowed("recorder.requests") as requests:
+                answer: bytes = requests.answer(self, request)
         except ImportError as error:
             return b"error %s\n" % str(error).encode("utf-8", "replace")
         return answer
@@ -316,7 +317,8 @@ class Agent:
             self.flush()
         elif number == _signal.SIGHUP:
             try:
-                once.load("recorder.requests").reload(self)
+                with once.borrowed("recorder.requests") as requests:
+                    requests.reload(self)
             except ImportError as error:
                 self.encoder.event(self.clock(), b"config", [(b"error", str(error).encode("utf-8", "replace"))])
         else:

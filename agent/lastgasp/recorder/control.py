@@ -1,6 +1,6 @@
 """The control socket: status, mark, flush. A Unix stream socket of mode 0600; never a network port.
 
-One line in, an answer out, closed. Clients that say nothing are dropped at the next tick; at most CLIENTS at a
+One line in, an answer out, closed. Clients that say nothing for long are dropped; at most CLIENTS at a
 time, so neither a slow nor a hostile client can hold the agent up or make it grow.
 """
 
@@ -23,6 +23,7 @@ class Control:
         self.errno = 0
         self.clients: dict[int, tuple[_socket.socket, bytes]] = {}
         self._answer = answer
+        self._seen: list[int] = []  # clients at the last call of stale()
         self._socket: _socket.socket | None = None
         self.fd = -1
         if not path:
@@ -77,8 +78,15 @@ class Control:
         self.drop(fd)
         return True
 
+    def stale(self) -> list[int]:
+        """Clients that were there at the last call already: who has just connected gets time to speak."""
+        stale, self._seen = self._seen, [fd for fd in self.clients if fd not in self._seen]
+        return stale
+
     def drop(self, fd: int) -> None:
         """Close a client's connection."""
+        if fd in self._seen:
+            self._seen.remove(fd)
         client, _ = self.clients.pop(fd)
         client.close()
 

@@ -23,10 +23,10 @@ class Groups:
         self._paths: dict[bytes, bool] = {}  # path: it had a limit when last looked at
         self._table = rows.encoder.table(b"cgroup", cgroup.COLUMNS)
         try:
-            mounts = once.load("proc.mounts")
+            with once.borrowed("proc.mounts") as mounts:
+                found = mounts.memory_controller(mounts.parse(files.lines(root + b"proc/self/mountinfo")))
         except ImportError:
             return
-        found = mounts.memory_controller(mounts.parse(files.lines(root + b"proc/self/mountinfo")))
         if found is not None:
             self.version, point = found
             self._base = root + point.lstrip(b"/")

@@ -74,36 +74,37 @@ def run(path: str | None) -> int:
     """The agent in the foreground, until it is told to stop."""
     from lastgasp.recorder import once
 
-    files = once.load("recorder.config_file")
-    try:
-        config = read_config(path, files)
-    except files.ConfigError as error:
-        return complain(str(error), 2)
-    del files
-    protect = once.load("recorder.protect")
-    opener = once.load("recorder.ring_file")
+    def reload() -> "Config":
+        with once.borrowed("recorder.config_file") as files:
+            return read_config(path, files)
+
+    with once.borrowed("recorder.config_file") as files:
+        try:
+            config = read_config(path, files)
+        except files.ConfigError as error:
+            return complain(str(error), 2)
     from lastgasp.recorder import agent
 
-    try:
-        ring = opener.open_ring(config, agent.read_boot_id(b"/"))
-    except opener.RingError as error:
-        return complain(str(error), 1)
+    with once.borrowed("recorder.ring_file") as opener:
+        try:
+            ring = opener.open_ring(config, agent.read_boot_id(b"/"))
+        except opener.RingError as error:
+            return complain(str(error), 1)
     for note in ring.notes:
         complain(note, 0)
-    del opener
-    protect.set_name()
-    adj_errno = protect.set_oom_score_adj(config.oom_score_adj)
-    if adj_errno:
-        ring.notes.append(f"oom_score_adj {config.oom_score_adj} was refused: errno {adj_errno}")
-    if config.lock_memory and protect.lock_memory():
-        ring.notes.append("memory could not be locked: samples may be late when memory is short")
-    del protect
-    agent.Agent(config, ring, lambda: read_config(path, once.load("recorder.config_file"))).run()
+    with once.borrowed("recorder.protect") as protect:
+        protect.set_name()
+        adj_errno = protect.set_oom_score_adj(config.oom_score_adj)
+        if adj_errno:
+            ring.notes.append(f"oom_score_adj {config.oom_score_adj} was refused: errno {adj_errno}")
+        if config.lock_memory and protect.lock_memory():
+            ring.notes.append("memory could not be locked: samples may be late when memory is short")
+    agent.Agent(config, ring, reload).run()
     return 0
 
 
 def read_config(path: str | None, files: "ModuleType") -> "Config":
-    """The configuration at ``path``, or at its usual place, or the defaults."""
+    """The configuration at ``path``, or at its usual place, or the defaults. Raises ``files.ConfigError``."""
     if path is None:
         import posix
 

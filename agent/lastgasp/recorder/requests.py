@@ -21,8 +21,9 @@ def answer(agent: "Agent", request: bytes) -> bytes:
             return b"ok\n"
         return b"error the ring cannot be written: errno %d\n" % agent.writer.last_error
     if command == b"status":
-        status: bytes = once.load("recorder.status").render(agent, rest == b"json")
-        return status
+        with once.borrowed("recorder.status") as status:
+            rendered: bytes = status.render(agent, rest == b"json")
+        return rendered
     return b"error unknown request\n"
 
 

@@ -75,7 +75,8 @@ class Sampler:
         """What this machine and its firmware are; only our version when the code to find out cannot be read."""
         version = __version__.encode()
         try:
-            found = once.load("recorder.identity").machine(self.root, version)
+            with once.borrowed("recorder.identity") as identity:
+                found = identity.machine(self.root, version)
         except ImportError:
             found = [(b"agent", version)]
         self.encoder.event(now_ms, b"machine", found)

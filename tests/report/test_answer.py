@@ -72,6 +72,36 @@ def test_a_victim_that_does_not_leak_is_told_to_be_innocent(scene: Scene) -> Non
     assert told(scene)[-1] == "The OOM killer killed bigdb (pid 300) at 14:01:00; that is not who leaks."
 
 
+def test_a_victim_that_leaks_as_others_do_is_not_told_to_be_innocent(scene: Scene) -> None:
+    scene.run(200, b"leakd", leaker)
+    scene.run(201, b"worse", lambda t: 500 + 90 * t)
+    scene.record(60)
+    scene.oom_kill(200)
+    assert told(scene)[-1] == "The OOM killer killed leakd (pid 200) at 14:01:00."
+
+
+def test_nor_an_earlier_life_of_who_leaks(scene: Scene) -> None:
+    """A daemon that is restarted leaks on, and the later life tells more of it."""
+    scene.run(200, b"python3", leaker, command_line=b"python3 /opt/sensor.py")
+    scene.record(20)
+    scene.oom_kill(200)
+    scene.run(210, b"python3", leaker, command_line=b"python3 /opt/sensor.py")
+    scene.record(60)
+    assert (
+        told(scene)[-1]
+        == "The OOM killer killed python3 (pid 200) at 14:00:20; that was another life of the program that leaks."
+    )
+
+
+def test_nor_one_whose_life_was_too_short_to_judge_or_is_suspected(scene: Scene) -> None:
+    scene.run(200, b"leakd", leaker)
+    scene.record(50)
+    scene.run(300, b"bursty", lambda t: 500 + 900 * t)
+    scene.record(8)
+    scene.oom_kill(300)
+    assert told(scene)[-1] == "The OOM killer killed bursty (pid 300) at 14:00:58."
+
+
 def test_a_group_whose_limit_is_not_recorded_is_named_without_it(scene: Scene) -> None:
     scene.run(200, b"leakd", leaker)
     scene.record(60)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from lastgasp.analysis.cost import Cost, cost
 from lastgasp.analysis.fields import whole
 from lastgasp.analysis.groups import Group, limited_groups
-from lastgasp.analysis.growth import Growth, growths
+from lastgasp.analysis.growth import Growth, growths, life_of
 from lastgasp.analysis.losses import Losses, losses
 from lastgasp.analysis.memory import ANONYMOUS, KernelGrowth, Stall, Track, kernel_growth, stall, tracks
 from lastgasp.analysis.oom_events import OomEvent, kills_counted, oom_events
@@ -107,7 +107,7 @@ def gather(recording: Recording) -> Facts:
         changed[:SHOWN],
         _programs(every, changed),
         kernel_growth(recording),
-        oom_events(recording),
+        _ooms(recording),
         kills_counted(recording),
         limited_groups(recording),
         runs(recording),
@@ -128,6 +128,17 @@ def _programs(every: list[Growth], changed: list[Growth]) -> Programs:
     told = {id(growth) for growth in changed}
     short = sum(growth.worst.verdict.shape is Shape.TOO_SHORT for growth in every if id(growth) not in told)
     return Programs(len(every), len(changed), short, len(every) - len(changed) - short)
+
+
+def _ooms(recording: Recording) -> list[OomEvent]:
+    """The kernel's kills, with what the recording knows of each victim."""
+    events = oom_events(recording)
+    for event in events:
+        if event.victim_pid is not None:
+            life = life_of(recording, event.at.boot, event.victim_pid, event.at.uptime_ms)
+            if life is not None:
+                event.victim_program, event.victim_shape = life.name, life.verdict.shape
+    return events
 
 
 def _machine(recording: Recording) -> Machine:

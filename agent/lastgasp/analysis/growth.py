@@ -108,6 +108,16 @@ def growths(recording: Recording) -> list[Growth]:
     return sorted(found.values(), key=lambda growth: growth.worst.rank, reverse=True)
 
 
+def life_of(recording: Recording, boot: int, pid: int, at_ms: int) -> Life | None:
+    """The process that had this pid at a moment of a boot (from 1); None when the recording does not know it."""
+    of = recording.boots[boot - 1]
+    ticks = whole(of.machine().get("clock_ticks")) or CLOCK_TICKS
+    found = [process for key, process in of.processes.items() if KEY.fullmatch(key) and process.pid == pid]
+    started = [(int(process.key.partition(b"@")[2]) * 1000 // ticks, process) for process in found]
+    past = [(start_ms, process.key) for start_ms, process in started if start_ms <= at_ms]
+    return _life(recording.boots, boot - 1, of.processes[max(past)[1]], of.page_size, ticks) if past else None
+
+
 def _life(boots: list[Boot], index: int, process: Process, page_size: int, ticks: int) -> Life | None:
     boot = boots[index]
     times, sizes, end_ms = anonymous(boot, process.key, page_size)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from lastgasp.analysis.fields import whole
 from lastgasp.analysis.times import Moment, moment
+from lastgasp.analysis.trend import Shape
 from lastgasp.timeline.model import Boot, Message, Recording
 
 KB = 1024
@@ -44,6 +45,8 @@ class OomEvent:
     shmem_bytes: int | None = None
     oom_score_adj: int | None = None
     panic: str | None = None  # the kernel gave up: its words
+    victim_program: bytes | None = None  # what the recording knows of the victim: its program and the shape of its
+    victim_shape: Shape | None = None  # memory; filled in by facts.gather
 
 
 def oom_events(recording: Recording) -> list[OomEvent]:

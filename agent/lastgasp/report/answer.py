@@ -153,7 +153,10 @@ def _one_kill(facts: Facts, event: OomEvent, leaker: Life | None, text: Text) ->
     if event.limited_by_group:
         sentence += f": {limit_reached(facts, event, text)}"
     if leaker is not None and not same:
-        sentence += "; that is not who leaks"
+        if event.victim_program == leaker.name:
+            sentence += "; that was another life of the program that leaks"
+        elif event.victim_shape not in (None, Shape.LEAK, Shape.TOO_SHORT):
+            sentence += "; that is not who leaks"
     return sentence + "."
 
 

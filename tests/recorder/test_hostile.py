@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import posix
+import select
+import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,8 +13,9 @@ import pytest
 from fake_proc import FakeProc
 
 from lastgasp.recorder import identity, ring_file
-from lastgasp.recorder.agent import Agent
+from lastgasp.recorder.agent import Agent, log_clock_us
 from lastgasp.recorder.config import Config
+from lastgasp.recorder.kernel_log import SIGNS
 from lastgasp.timeline.load import load
 from lastgasp.timeline.model import Boot
 
@@ -95,3 +99,86 @@ def test_a_ring_may_lie_under_any_name(machine: Machine) -> None:
     (start,) = [event for event in clocked.boot().events if event.kind == "start"]
     assert start.values["note"].endswith(b"ring\xff")
     assert clocked.status()["ring"].endswith("ring?")
+
+
+def test_the_logs_clock_is_taken_to_stop_in_suspend(monkeypatch: pytest.MonkeyPatch) -> None:
+    clocks = {time.CLOCK_BOOTTIME: 7_200_000_000_000, time.CLOCK_MONOTONIC: 3_600_000_000_000}
+    monkeypatch.setattr(time, "clock_gettime_ns", clocks.__getitem__)
+    assert 3_500_000_000 - 3_500_000 <= log_clock_us(7_100_000) <= 3_500_000_000
+
+
+def test_a_storm_of_kills_is_sampled_once_a_tick_and_does_not_wear_the_flash(machine: Machine) -> None:
+    """Kill lines without a report, many a second: a control group whose processes are started again at once."""
+    clocked = machine(flash_budget=0)
+    agent = clocked.agent
+    said, heard = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    heard.setblocking(False)
+    agent.log.fd = heard.fileno()
+    for number in range(60 * 20):
+        said.send(b"3,%d,%d,-;Memory cgroup out of memory: Killed process 7 (x)\n" % (number, clocked.now_ms * 1000))
+        agent._on_log(agent.log.fd)
+        if clocked.now_ms >= agent.due_ms:
+            agent.tick(clocked.now_ms)
+        clocked.now_ms += 50
+    assert agent.sampler.samples <= 2 * 60 + 2
+    assert agent.writer.blocks_written - agent.writer.place.block_number <= SIGNS
+    said.close()
+    heard.close()
+
+
+def turns(clocked: Clocked) -> int:
+    """How often the loop comes round in a second of its clock, which poll() is made to turn."""
+    count, end_ms = 0, clocked.now_ms + 1000
+    while clocked.now_ms < end_ms:
+        clocked.agent.turn()
+        count += 1
+        assert count < 1000, "it spins"
+    return count
+
+
+class Waiting:
+    """poll() that waits by our clock."""
+
+    def __init__(self, clocked: Clocked) -> None:
+        self.clocked = clocked
+        self.poller = select.poll()
+        self.register = self.poller.register
+        self.unregister = self.poller.unregister
+
+    def poll(self, timeout_ms: int) -> list[tuple[int, int]]:
+        found = self.poller.poll(0)
+        self.clocked.now_ms += 0 if found else max(timeout_ms, 1)
+        return found
+
+
+def watch_again(clocked: Clocked) -> None:
+    """Put our poll() in the loop's place."""
+    agent = clocked.agent
+    agent.loop._poller = Waiting(clocked)  # type: ignore[assignment]
+    agent.loop._handlers.clear()
+    agent.loop.watch(agent.log.fd, agent._on_log)
+    agent.loop.watch(agent.control.fd, agent._on_connection)
+
+
+def test_what_stands_in_for_the_kernel_log_and_is_always_ready_does_not_keep_the_agent_awake(machine: Machine) -> None:
+    (machine.fake.path / "dev/kmsg").symlink_to("/dev/null")
+    clocked = machine()
+    watch_again(clocked)
+    assert turns(clocked) <= 5
+    assert clocked.status()["absent /dev/kmsg"] == "ENODATA, nothing to read"
+
+
+def test_a_client_that_there_is_no_descriptor_for_does_not_keep_the_agent_awake(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clocked = machine(control_socket=str(machine.folder / "sock"))
+    watch_again(clocked)
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(5)
+        client.connect(clocked.config.control_socket)
+        client.sendall(b"flush\n")
+        with monkeypatch.context() as short:
+            short.setattr(clocked.agent.control, "accept", lambda: -1)
+            assert turns(clocked) <= 45
+        turns(clocked)
+        assert client.recv(100) == b"ok\n", "and is served when there is one again"

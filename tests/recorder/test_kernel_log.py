@@ -163,3 +163,10 @@ def test_an_absent_log_says_why(taped: Taped) -> None:
 def test_the_marks_of_a_report_are_those_of_the_kernel() -> None:
     assert kmsg.begins_oom(b"leaker invoked oom-killer: gfp_mask=0x140cca")
     assert not kmsg.begins_oom(b"oom_reaper: reaped process 5")
+
+
+def test_what_the_kernel_says_after_the_start_is_new_whatever_its_clock(kernel: Kernel) -> None:
+    """That clock stops in suspend, the clock that the ring goes by does not: they may be hours apart."""
+    kernel.log.since_us = 36_000_000_000
+    assert not kernel.says(b"4,1,600000000,-;app invoked oom-killer: gfp_mask=0\n")
+    assert kernel.says(b"4,2,600000001,-;app invoked oom-killer: gfp_mask=0\n")

@@ -13,7 +13,7 @@ from lastgasp.proc import files
 from lastgasp.recorder import once
 from lastgasp.recorder.alerts import Alerts
 from lastgasp.recorder.control import Control
-from lastgasp.recorder.kernel_log import FULL_REPORTS, KernelLog
+from lastgasp.recorder.kernel_log import SIGNS, KernelLog
 from lastgasp.recorder.loop import Loop
 from lastgasp.recorder.pressure import Pressure
 from lastgasp.recorder.sampler import Sampler
@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
 CLOCK_STEP_NS = 500_000_000
 KEY_INTERVAL = 2  # every other block can be decoded alone
-KMSG_PAUSE_MS = 50  # a kernel that talks all the time wakes the agent no more often than this
+PAUSE_MS = 50  # a kernel that talks all the time wakes the agent no more often than this
+DEAF_MS = 60_000  # a log that cannot be read is tried again after so long
 TRIGGER = b"some 100000 1000000\0"  # 100 ms of stall within a second; the kernel overwrites the last byte
 OWN = (
     b"missed_ticks",
@@ -55,6 +56,12 @@ def boot_ms() -> int:
 def wall_offset_ns() -> int:
     """CLOCK_REALTIME minus CLOCK_BOOTTIME."""
     return time.time_ns() - time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+
+
+def log_clock_us(at_ms: int) -> int:
+    """A time by the kernel log's clock, or a little before: it stops in suspend, and nothing corrects its rate."""
+    suspended = time.clock_gettime_ns(time.CLOCK_BOOTTIME) - time.clock_gettime_ns(time.CLOCK_MONOTONIC)
+    return (at_ms - suspended // 1_000_000) * 999
 
 
 def read_boot_id(root: bytes) -> bytes:
@@ -90,7 +97,7 @@ class Agent:
         self._own = self.encoder.table(b"recorder", OWN)
         self.log = KernelLog(self.encoder, config.kernel_log_level, root + b"dev/kmsg")
         if ring.same_boot:
-            self.log.since_us = ring.end_ms * 1000
+            self.log.since_us = log_clock_us(ring.end_ms)
         self.mirror: Mirror | None = None
         self.mirror_errno = 0
         self.alerts = Alerts(self.encoder, config)
@@ -106,6 +113,7 @@ class Agent:
         self.stopping = False
         self.due_ms = self._slow_due_ms = self._flushed_ms = self.started_ms
         self._listen_again_ms = -1
+        self._report_ms = -config.pressure_interval  # when a report was last sampled
         self._block = self.writer.place.block_number
         self._offset_ns = wall_offset_ns()
         self.loop.watch(self.log.fd, self._on_log)
@@ -142,6 +150,7 @@ class Agent:
             if self._listen_again_ms <= now:
                 self._listen_again_ms = -1
                 self.loop.watch(self.log.fd, self._on_log)
+                self.loop.watch(self.control.fd, self._on_connection)
             else:
                 until = min(until, self._listen_again_ms)
         self.loop.wait(until - now)
@@ -286,17 +295,26 @@ class Agent:
     def _on_log(self, fd: int) -> None:
         now = self.clock()
         reported = self.log.read(now)
-        self.loop.unwatch(fd)
-        self._listen_again_ms = now + KMSG_PAUSE_MS
+        self._pause(fd, now + (DEAF_MS if self.log.errno else PAUSE_MS))
         if reported:
             self.pressure.sign(now)
-            self.sample(now, False)
-            if self.log.reports_this_hour <= FULL_REPORTS or self.wear.allows(now):
+            if now - self._report_ms >= self.config.pressure_interval:
+                self._report_ms = now
+                self.sample(now, False)
+            if self.log.signs_this_hour <= SIGNS or self.wear.allows(now):
                 self.flush()
             self.due_ms = min(self.due_ms, now + self.config.pressure_interval)
 
-    def _on_connection(self, _: int) -> None:
-        self.loop.watch(self.control.accept(), self._on_client)
+    def _on_connection(self, fd: int) -> None:
+        client = self.control.accept()
+        if client < 0:  # there are enough of them, or no descriptor for one more: it goes on waiting at the door
+            self._pause(fd, self.clock() + PAUSE_MS)
+        self.loop.watch(client, self._on_client)
+
+    def _pause(self, fd: int, until_ms: int) -> None:
+        """Do not look at ``fd`` for a while."""
+        self.loop.unwatch(fd)
+        self._listen_again_ms = until_ms if self._listen_again_ms < 0 else min(until_ms, self._listen_again_ms)
 
     def _on_client(self, fd: int) -> None:
         self.loop.unwatch(fd)

@@ -18,6 +18,7 @@ BATCH = 1500  # bytes of records in one ring record
 DRAIN = 400  # records read before others get their turn
 LINGER_US = 2_000_000
 FULL_REPORTS = 12
+SIGNS = 3 * FULL_REPORTS  # so many readings in an hour that found an OOM report or kill are written at once
 OTHER_LINES = 60  # an hour, of grave messages that belong to no report
 HEADLINES = (
     b"invoked oom-killer",
@@ -28,6 +29,7 @@ HEADLINES = (
     b"panic",
 )
 HOUR_US = 3_600_000_000
+ENODATA = 61
 
 
 class KernelLog:
@@ -45,7 +47,7 @@ class KernelLog:
         self._reporting_until_us = -1
         self._full = True
         self._hour_began_us = 0
-        self.reports_this_hour = self._lines_this_hour = 0
+        self.signs_this_hour = self.reports_this_hour = self._lines_this_hour = 0
         try:
             self.fd = posix.open(path, posix.O_RDONLY | posix.O_NONBLOCK | posix.O_CLOEXEC)
         except OSError as error:
@@ -62,6 +64,7 @@ class KernelLog:
             try:
                 record = posix.read(self.fd, RECORD_LIMIT)
             except BlockingIOError:
+                self.since_us = 0  # what was there at the start has been read, what comes now is new
                 break
             except BrokenPipeError:
                 self.missed += 1
@@ -69,8 +72,10 @@ class KernelLog:
             except OSError as error:
                 self.errno = error.errno or 0
                 break
-            if not record:
+            if not record:  # no kernel log, but what somebody put in its place
+                self.errno = ENODATA
                 break
+            self.errno = 0
             parts = kmsg.split(record)
             if parts is None or parts[2] < self.since_us:
                 continue
@@ -85,13 +90,14 @@ class KernelLog:
                 size += len(line)
         if batch:
             self.encoder.kmsg(now_ms, batch)
+        self.signs_this_hour += reported
         return reported
 
     def _judge(self, level: int, _: int, at_us: int, text: bytes, facility: int) -> tuple[bool, bool]:
         """Is this record wanted, and is it one that an OOM report begins or kills with?"""
         if at_us - self._hour_began_us > HOUR_US:
             self._hour_began_us = at_us
-            self.reports_this_hour = self._lines_this_hour = 0
+            self.signs_this_hour = self.reports_this_hour = self._lines_this_hour = 0
         begins = not facility and kmsg.begins_oom(text)  # processes may write there what they like
         if begins:
             if at_us > self._reporting_until_us or b"invoked oom-killer" in text:

@@ -23,6 +23,7 @@ ERRNO = {
     22: "EINVAL",
     24: "EMFILE, no descriptor left",
     38: "ENOSYS, this kernel has none",
+    61: "ENODATA, nothing to read",
     93: "EPROTONOSUPPORT, this kernel has none",
     95: "EOPNOTSUPP, turned off",
     111: "ECONNREFUSED",

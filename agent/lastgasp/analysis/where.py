@@ -24,7 +24,7 @@ class Place:
     name: bytes  # path, [heap], [anon] …; raw
     bytes: int  # anonymous memory and swap at the last reading
     grown: int | None  # since the first reading; None: there was only one
-    share: float | None  # of all growth, or of all memory when there was only one reading; None: there was none
+    share: float | None  # of what all growing mappings grew, or of all memory where there was only one reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +67,9 @@ class Mappings:
             sizes[name] = _held(times, kb, ended, first) * KB, _held(times, kb, ended, last) * KB
         if len(readings) > 1:
             grown = sum(after - before for before, after in sizes.values())
+            gained = sum(max(after - before, 0) for before, after in sizes.values())
             places = [
-                Place(name, after, after - before, (after - before) / grown if grown > 0 else None)
+                Place(name, after, after - before, max(after - before, 0) / gained if gained else None)
                 for name, (before, after) in sizes.items()
             ]
             places.sort(key=lambda place: (place.grown or 0, place.bytes), reverse=True)

@@ -56,7 +56,9 @@ def who_grew(screen: Screen, facts: Facts) -> None:
     programs = facts.programs
     more = programs.changed - len(shown)
     if more > 0:
-        screen.line(f"  {more:,} more changed by less; --json tells of them", "dim")
+        told = len(facts.growth) - len(shown)
+        some = f"{told:,} of them" if told < more else "them"
+        screen.line(f"  {more:,} more changed; --json tells of {some}", "dim")
     rest = []
     if programs.steady:
         rest.append(f"{units.count(programs.steady, 'program')} steady")

@@ -182,3 +182,21 @@ def test_advice_says_that_tuning_only_delays_a_leak(scene: Scene) -> None:
     lines = next_steps(Screen(), gather(scene.flush().load()))
     delays = "More memory or a higher limit only delay the next kill; another oom_score_adj only changes the victim."
     assert delays in lines
+
+
+def test_advice_does_not_speak_of_a_next_kill_when_none_was_recorded(scene: Scene) -> None:
+    """That somebody was killed before is no news of who leaks now."""
+    scene.run(200, b"leakd", leaker)
+    scene.encoder.kmsg(scene.now_ms, [b"4,1,5000000,-;Out of memory: Killed process 9 (x) total-vm:9kB, anon-rss:8kB"])
+    scene.record(60, mappings_every=10)
+    assert not any("next kill" in line for line in next_steps(Screen(), gather(scene.flush().load())))
+
+
+def test_advice_says_of_memory_without_a_name_no_more_than_is_known(scene: Scene) -> None:
+    """A library's zeroed data are shown as [anon] too."""
+    scene.run(200, b"leakd", leaker, mapping=b"[anon]")
+    scene.record(60, mappings_every=10)
+    assert next_steps(Screen(), gather(scene.flush().load()))[0] == (
+        "[anon] is memory without a name: what leakd maps itself, what malloc gives to threads or in large pieces, or"
+        " zeroed data (.bss) of the program or a library."
+    )

@@ -107,16 +107,21 @@ def next_steps(screen: Screen, facts: Facts) -> list[str]:
         place = main_place(life)
         if place is None:
             found.append(f"Which mapping of {name} grew is unknown: set a shorter mapping_interval.")
-        elif place[0] == b"[heap]" or place[0].startswith(b"[anon"):
+        elif place[0] == b"[heap]":
             found.append(
-                f"{screen.text(place[0])} is what malloc gives: look at what {name} allocates once per request,"
-                " packet or timer and never frees."
+                f"[heap] is what malloc gives: look at what {name} allocates once per request, packet or timer and"
+                " never frees."
+            )
+        elif place[0] == b"[anon]":
+            found.append(
+                f"[anon] is memory without a name: what {name} maps itself, what malloc gives to"
+                " threads or in large pieces, or zeroed data (.bss) of the program or a library."
             )
         else:
             found.append(
                 f"Look at what {mapping_name(place[0], screen.text)} keeps in its own data, and at who calls it."
             )
-        if any(event.victim is not None for event in facts.ooms):
+        if any(event.victim is not None and not event.before_recording for event in facts.ooms):
             found.append(
                 "More memory or a higher limit only delay the next kill; another oom_score_adj only changes the victim."
             )

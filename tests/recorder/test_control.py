@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import select
 import socket
 import stat
@@ -119,3 +120,24 @@ def test_a_client_gets_time_to_speak_before_it_counts_as_silent(control: Control
     assert other in (silent, fresh), "the test wants a descriptor used again"
     assert control.stale() == []
     assert control.stale() == [other]
+
+
+def test_what_is_no_socket_is_not_taken_away(tmp_path: Path) -> None:
+    path = tmp_path / "precious"
+    path.write_text("data")
+    control = Control(str(path), lambda _: b"")
+    assert (control.fd, control.errno) == (-1, errno.EADDRINUSE)
+    control.close()
+    assert path.read_text() == "data"
+
+
+def test_the_socket_of_another_agent_that_runs_stays_its_own(control: Control) -> None:
+    second = Control(control.path, lambda _: b"")
+    assert (second.fd, second.errno) == (-1, errno.EADDRINUSE)
+    second.close()
+    control.accept()  # the probe
+    client, fd = connect(control)
+    client.sendall(b"hello\n")
+    readable(fd)
+    assert control.serve(fd)
+    assert client.recv(100) == b"you said hello"

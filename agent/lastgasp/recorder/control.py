@@ -33,10 +33,7 @@ class Control:
             listener = _socket.socket(
                 _socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC | _socket.SOCK_NONBLOCK
             )
-            try:
-                posix.unlink(path)  # of an agent that is gone: the ring's lock says there is no other
-            except OSError:
-                pass
+            _make_way(path)
             listener.bind(path)
             listener.listen(CLIENTS)
             self._socket = listener
@@ -99,3 +96,17 @@ class Control:
                 posix.unlink(self.path)
             except OSError:
                 pass
+
+
+def _make_way(path: str) -> None:
+    """Take away the socket of an agent that is gone: nothing but a socket, and only if nobody answers on it."""
+    probe = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC | _socket.SOCK_NONBLOCK)
+    try:
+        if posix.lstat(path).st_mode & 0o170000 == 0o140000:
+            probe.connect(path)
+    except ConnectionRefusedError:
+        posix.unlink(path)
+    except OSError:  # nothing there, or busy: bind() will tell
+        pass
+    finally:
+        probe.close()

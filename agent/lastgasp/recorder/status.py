@@ -22,10 +22,12 @@ ERRNO = {
     13: "EACCES, permission denied",
     22: "EINVAL",
     24: "EMFILE, no descriptor left",
+    30: "EROFS, read-only file system",
     38: "ENOSYS, this kernel has none",
     61: "ENODATA, nothing to read",
     93: "EPROTONOSUPPORT, this kernel has none",
     95: "EOPNOTSUPP, turned off",
+    98: "EADDRINUSE, something else is there",
     111: "ECONNREFUSED",
 }
 

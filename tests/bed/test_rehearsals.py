@@ -1,0 +1,69 @@
+"""How rehearsals judge: the kernel's report in its log, samples around a kill, lines of checks. No guest is started."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lastgasp.timeline.model import Boot, Message
+from rehearsals.checks import Checks
+from rehearsals.recordings import Told, around_ms, longest_gap_ms, not_kept, of_report
+from stories import leak_ends_in_a_group_kill
+
+LOG = [
+    b"6,1,100,-;before",
+    b"4,2,200,-;leakd invoked oom-killer: gfp_mask=0x140cca, order=0, oom_score_adj=0",
+    b"4,3,300,-;Mem-Info:",
+    b"3,4,400,-;Out of memory: Killed process 7 (leakd) total-vm:4792kB",
+    b"6,5,500,-;after",
+    b"4,6,600,-;other invoked oom-killer: gfp_mask=0x140cca, order=0, oom_score_adj=0",
+]
+
+
+def boot_of(*sample_at: int) -> Boot:
+    boot = Boot(bytes(16))
+    boot.sample_at.extend(sample_at)
+    return boot
+
+
+def test_a_report_goes_from_the_request_to_the_kill() -> None:
+    assert of_report(LOG) == LOG[1:4]
+    assert of_report(LOG[:1]) == []
+    assert of_report(LOG[4:]) == [], "it is not whole"
+
+
+def test_a_record_that_differs_in_one_byte_is_not_kept() -> None:
+    boot = boot_of()
+    boot.messages = [Message(1, LOG[1]), Message(1, LOG[2] + b" "), Message(2, LOG[3])]
+    assert not_kept(boot, of_report(LOG)) == [LOG[2]]
+
+
+def test_the_longest_gap_is_looked_for_around_the_kill_only() -> None:
+    boot = boot_of(0, 40_000, 50_000, 51_000, 54_000, 55_000, 90_000, 200_000)
+    assert longest_gap_ms(boot, 55_500) == 35_000
+    assert longest_gap_ms(boot_of(0, 40_000, 41_000, 43_000, 44_000, 50_000, 90_000), 44_000) == 40_000
+    assert longest_gap_ms(boot_of(0, 30_000, *range(30_500, 60_000, 500), 90_000), 50_000) == 500
+
+
+def test_samples_on_either_side_of_a_kill() -> None:
+    assert around_ms(boot_of(1000, 2000, 2500), 2100) == (100, 400)
+    assert around_ms(boot_of(1000), 2100) == (1100, None)
+
+
+def test_a_ring_is_decoded_and_reported_on(tmp_path: Path) -> None:
+    ring = tmp_path / "ring"
+    leak_ends_in_a_group_kill(ring)
+    told = Told(ring)
+    assert told.lost == []
+    assert [mark["text"] for mark in told.marks()] == ["test 7 begins", "test 8 begins"]
+    assert ring.with_suffix(".txt").read_text() == told.text
+
+
+def test_checks_are_told_one_a_line_and_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    checks = Checks("armhf oom")
+    checks.check(True, "a")
+    checks.check(False, "b")
+    checks.measured("c")
+    assert checks.failed == 1
+    assert capsys.readouterr().out == "ok      armhf oom: a\nFAILED  armhf oom: b\nfigure  armhf oom: c\n"

@@ -207,6 +207,15 @@ def test_a_run_without_a_stop_before_another_ended_uncleanly(scene: Scene) -> No
     assert second.notes == [b"ring was found"]
 
 
+def test_one_close_pair_of_samples_is_not_the_usual_interval(scene: Scene) -> None:
+    """The first sample but one may come early, and from then on there may be pressure."""
+    scene.interval_s = 0.1
+    scene.record(0.1)
+    scene.pressure, scene.interval_s = True, 1
+    scene.record(30)
+    assert facts(scene).span.interval_ms == 1_000
+
+
 def test_a_boot_without_a_stop_before_another_ended_uncleanly(scene: Scene) -> None:
     scene.record(20).flush()
     scene.boot(2, wall="2026-11-23 15:00:00").record(20).stop()

@@ -13,6 +13,8 @@ from statistics import median
 from lastgasp.analysis.fields import whole
 from lastgasp.timeline.model import Boot, Recording
 
+CALM_LEAST = 8  # distances: fewer say little of what is usual
+
 
 @dataclass(frozen=True, slots=True)
 class Moment:
@@ -99,14 +101,14 @@ def span(recording: Recording) -> Span:
 
 
 def usual_interval_ms(boots: list[Boot]) -> int | None:
-    """The median distance of samples that were not taken under pressure, when they come closer; of all if none was."""
+    """The median distance of samples that were not taken under pressure, when they come closer; of all if few were."""
     calm: list[int] = []
     every: list[int] = []
     for boot in boots:
         distances = [later - earlier for earlier, later in pairwise(boot.sample_at)]
         every += distances
         calm += [distance for number, distance in enumerate(distances) if not boot.pressed(number)]
-    chosen = calm or every
+    chosen = calm if len(calm) >= CALM_LEAST else every
     return round(median(chosen)) if chosen else None
 
 

@@ -309,6 +309,29 @@ def test_the_agent_is_found_by_its_command_line_and_its_cpu_time_added_up(scene:
     assert cost.cpu_share == pytest.approx(0.02, rel=0.05)
 
 
+@pytest.mark.parametrize(
+    ("name", "command_line", "agents"),
+    [
+        (b"lastgasp-agent", b"", 1),
+        (b"lastgasp-agent", b"/usr/bin/python3 -I -S -E /usr/bin/lastgasp-agent run --config /etc/lastgasp.conf", 1),
+        (b"python3", b"python3 -I -S -E /opt/lastgasp-agent --config /etc/lastgasp.conf run", 1),
+        (b"lastgasp-agent", b"/usr/bin/lastgasp-agent --config /etc/lastgasp.conf run", 1),
+        (b"lastgasp-agent", b"/usr/bin/python3 /usr/lib/lastgasp/start.pyc run", 1),
+        (b"lastgasp", b"/usr/bin/python3 /usr/bin/lastgasp record --for 60s", 1),
+        (b"lastgasp", b"/usr/bin/python3 /usr/bin/lastgasp report ring.lgr", 0),
+        (b"lastgasp-agent", b"/usr/bin/python3 /usr/bin/lastgasp-agent status", 0),
+        (b"python3", b"python3 scripts/lastgasp report run", 0),
+        (b"vi", b"vi /usr/bin/lastgasp-agent", 0),
+        (b"sh", b"sh -c lastgasp record", 0),
+    ],
+)
+def test_only_who_records_is_the_agent(scene: Scene, name: bytes, command_line: bytes, agents: int) -> None:
+    """Reading a recording takes twenty times the memory of making it."""
+    scene.run(50, name, 2_000, command_line=command_line)
+    scene.record(5)
+    assert facts(scene).cost.agents == agents
+
+
 def test_without_the_agents_process_its_cost_is_unknown(scene: Scene) -> None:
     scene.record(5)
     cost = facts(scene).cost

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from lastgasp.analysis.fields import whole
 from lastgasp.timeline.model import Boot, Process, Recording
 
-AGENT = (b"lastgasp-agent", b"lastgasp")
+AGENT = b"lastgasp-agent"  # the name that a running agent gives itself
+RECORDERS = {AGENT: b"run", b"lastgasp": b"record"}  # commands that record, and by which word
 RATE_AFTER_MS = 600_000  # before, the start itself is most of what was written
 DAY_MS = 86_400_000
 
@@ -69,11 +70,14 @@ def cost(recording: Recording) -> Cost:
 
 
 def _is_agent(process: Process) -> bool:
-    """By its name, or by the first words of its command line where an interpreter runs it."""
-    if process.name in AGENT:
-        return True
-    words = process.attributes.get("cmdline", b"").split(b" ")[:3]
-    return any(word.rpartition(b"/")[2] in AGENT for word in words)
+    """By the words of its command line, for the same commands also read recordings; without them by its name."""
+    command_line = process.attributes.get("cmdline", b"")
+    words = [word.rpartition(b"/")[2] for word in command_line.split(b" ") if not word.startswith(b"-")]
+    if words and words[0].startswith(b"python"):
+        del words[0]
+    if not words or words[0] not in RECORDERS:
+        return process.name == AGENT
+    return RECORDERS[words[0]] in words[1:3]  # a file for --config may stand before it
 
 
 def _last_seen(boot: Boot, process: Process) -> int:

@@ -246,6 +246,7 @@ def test_asking_without_an_agent_says_how_to_start_one(device: Device) -> None:
         (["mark"], 2, "no such command, or not with these words"),
         (["run", "fast"], 2, "run takes no 'fast'"),
         (["status", "--xml"], 2, "see --help"),
+        (["mark", "x" * 257], 2, "a mark has 256 bytes at most"),
         ([], 2, ""),
     ],
 )

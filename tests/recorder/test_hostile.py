@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import posix
 import select
 import socket
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 from fake_proc import FakeProc
 
-from lastgasp.recorder import identity, ring_file
+from lastgasp.recorder import identity, requests, ring_file
 from lastgasp.recorder.agent import Agent, log_clock_us
 from lastgasp.recorder.config import Config
 from lastgasp.recorder.kernel_log import SIGNS
@@ -182,3 +183,102 @@ def test_a_client_that_there_is_no_descriptor_for_does_not_keep_the_agent_awake(
             assert turns(clocked) <= 45
         turns(clocked)
         assert client.recv(100) == b"ok\n", "and is served when there is one again"
+
+
+def test_what_is_read_at_the_start_only_stays_and_the_change_is_said(machine: Machine) -> None:
+    clocked = machine()
+    clocked.reloaded = Config()
+    clocked.reloaded.interval = 7000
+    clocked.reloaded.ring_path = "/elsewhere/ring"
+    clocked.reloaded.control_socket = "/elsewhere/socket"
+    requests.reload(clocked.agent)
+    requests.reload(clocked.agent)
+    status = clocked.agent._answer(b"status").decode()
+    assert f"\nring: {machine.folder / 'ring'}\n" in status
+    assert status.count("note: ring_path was changed: that waits for a restart\n") == 1
+    assert clocked.agent.config.interval == 7000
+
+
+def test_every_key_that_the_shipped_file_marks_is_one_that_is_read_at_the_start_only() -> None:
+    marked: set[str] = set()
+    comment = ""
+    for line in Path(requests.__file__).with_name("lastgasp.conf").read_text().splitlines():
+        if line.startswith("# "):
+            comment += line
+        elif line.startswith("#"):
+            marked |= {line[1:].partition(" ")[0]} if "(*)" in comment else set()
+        else:
+            comment = ""
+    assert marked == set(requests.AT_START)
+
+
+def test_a_slow_interval_that_was_shortened_counts_at_once(machine: Machine) -> None:
+    clocked = machine(slow_interval=86_400_000)
+    clocked.run(10)
+    clocked.reloaded = Config()
+    requests.reload(clocked.agent)
+    assert clocked.agent.slow_due_ms - clocked.now_ms <= clocked.reloaded.slow_interval
+
+
+def test_a_flood_of_marks_does_not_push_the_recording_out(machine: Machine) -> None:
+    clocked = machine()
+    answers = [clocked.agent._answer(b"mark %d" % number) for number in range(2 * requests.MARKS)]
+    assert answers.count(b"ok\n") == requests.MARKS
+    assert answers[-1].startswith(b"error 1000 marks in an hour are enough")
+    clocked.now_ms += 3_600_000
+    assert clocked.agent._answer(b"mark again") == b"ok\n"
+
+
+def test_a_mark_that_is_too_long_is_refused_not_cut(machine: Machine) -> None:
+    clocked = machine()
+    assert clocked.agent._answer(b"mark " + b"x" * 256) == b"ok\n"
+    assert clocked.agent._answer(b"mark " + b"x" * 257) == b"error a mark has 256 bytes at most\n"
+    assert clocked.agent._answer(b"mark a\0b") == b"ok\n"
+    assert [event.values["text"] for event in clocked.boot().events if event.kind == "mark"] == [b"x" * 256, b"a\0b"]
+
+
+def test_status_survives_a_ring_that_was_cut_short_damaged_or_removed(machine: Machine) -> None:
+    clocked = machine()
+    clocked.agent.start()
+    clocked.run(10)
+    clocked.agent.flush()
+    ring = Path(clocked.config.ring_path)
+    clocked.agent.ring.place.head = 0
+    assert clocked.status()["oldest_sample"][:2] == "20"
+    with ring.open("r+b") as file:
+        file.seek(72)
+        file.write(b"\xff" * 7 + b"\x7f")
+    assert "oldest_sample" in clocked.status()
+    os.truncate(ring, 40)
+    assert clocked.status()["oldest_sample"] == "unknown"
+    ring.unlink()
+    assert clocked.status()["note"].startswith("the ring's file was removed")
+
+
+def test_a_question_that_cannot_be_answered_does_not_end_the_agent(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clocked = machine()
+    monkeypatch.setattr(posix, "fstatvfs", None)
+    assert clocked.agent._answer(b"status").startswith(b"error ")
+
+
+def test_the_history_that_status_foretells_is_that_of_full_blocks(machine: Machine) -> None:
+    """What is written early takes turns in its slots: it costs flash, not history."""
+    clocked = machine()
+    clocked.fake.machine(available_kb=10_000)
+    while clocked.now_ms < 700_000:
+        clocked.agent.encoder.event(clocked.now_ms, b"mark", [(b"text", os.urandom(20))])
+        clocked.run(1)
+    writer, status = clocked.agent.writer, clocked.status()
+    assert writer.blocks_written > 3 * writer.place.block_number > 0
+    blocks_per_day = writer.place.block_number * 86400 / (clocked.now_ms / 1000 - 10)
+    assert float(status["history_days"]) == pytest.approx(writer.place.slots / blocks_per_day, abs=0.1)
+
+
+def test_status_says_which_slow_sources_are_absent(machine: Machine) -> None:
+    clocked = machine()
+    clocked.fake.write("zoneinfo", b"Node 0, zone Normal\n")
+    status = clocked.status()
+    assert "absent /proc/zoneinfo" not in status
+    assert status["absent /proc/slabinfo"] == "ENOENT, this kernel has none"

@@ -103,7 +103,7 @@ def device(tmp_path: Path) -> Iterator[Path]:
 
 def test_a_block_device_is_a_ring_of_the_size_that_is_asked_for(device: Path) -> None:
     ring = opened(configured(device))
-    assert (ring.place.slots, ring.file_system, ring.notes) == (SIZE // 4096, b"", [])
+    assert (ring.place.slots, ring.file_system, ring.notes) == (SIZE // 4096, b"none: a block device", [])
 
 
 def test_a_block_device_that_is_in_use_is_left_alone(device: Path) -> None:

@@ -110,8 +110,11 @@ class Agent:
         self.started_ms = clock()
         self.missed_ticks = 0
         self.early_writes = 0
+        self.marks = 0  # since marks_since_ms
+        self.marks_since_ms = self.started_ms
+        self.first_block = self.writer.place.block_number  # that this run writes
         self.stopping = False
-        self.due_ms = self._slow_due_ms = self._flushed_ms = self.started_ms
+        self.due_ms = self.slow_due_ms = self._flushed_ms = self.started_ms
         self._listen_again_ms = -1
         self._report_ms = -config.pressure_interval  # when a report was last sampled
         self._block = self.writer.place.block_number
@@ -165,7 +168,7 @@ class Agent:
 
     def tick(self, now: int) -> None:
         """Take one sample and see that it gets where it belongs."""
-        slow = now >= self._slow_due_ms
+        slow = now >= self.slow_due_ms
         self._schedule(now, slow)
         self._note_clock_step(now)
         self.sample(now, slow)
@@ -191,7 +194,7 @@ class Agent:
             self.missed_ticks += missed
             self.due_ms += missed * interval
         if slow:
-            self._slow_due_ms = now + self.config.slow_interval
+            self.slow_due_ms = now + self.config.slow_interval
             self._put_own(now)
             for fd in self.control.stale():  # who connected and said nothing
                 self.loop.unwatch(fd)
@@ -326,7 +329,7 @@ class Agent:
         try:
             with once.borrowed("recorder.requests") as requests:
                 answer: bytes = requests.answer(self, request)
-        except ImportError as error:
+        except Exception as error:  # no question ends the agent
             return b"error %s\n" % str(error).encode("utf-8", "replace")
         return answer
 

@@ -8,6 +8,7 @@ import sys
 
 from lastgasp.recorder import config_file
 from lastgasp.recorder.main import complain, read_config
+from lastgasp.recorder.requests import MARK_LIMIT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ def main(command: str, words: list[str], config_path: str | None) -> int:
         if command == "status" and words in ([], ["--json"]):
             return status(config, bool(words))
         if command == "mark" and len(words) == 1:
+            if len(words[0].encode("utf-8", "surrogateescape")) > MARK_LIMIT:
+                return complain(f"a mark has {MARK_LIMIT} bytes at most", 2)
             return simple(config, "mark " + " ".join(words[0].split("\n")))
         if command == "flush" and not words:
             return simple(config, "flush")

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 CLIENTS = 4
 LINE_LIMIT = 512
+ENAMETOOLONG = 36
 
 
 class Control:
@@ -39,7 +40,7 @@ class Control:
             self._socket = listener
             self.fd = listener.fileno()
         except OSError as error:
-            self.errno = error.errno or 0
+            self.errno = error.errno or ENAMETOOLONG
         finally:
             posix.umask(mode)
 

@@ -8,14 +8,19 @@ if TYPE_CHECKING:
     from lastgasp.recorder.agent import Agent
 
 MARK_LIMIT = 256
+MARKS = 1000  # an hour; more would push the recording out
+HOUR_MS = 3_600_000
+# what is read at the start only
+AT_START = (
+    "ring_path", "ring_size", "block_size", "pmsg", "processes", "oom_score_adj", "lock_memory", "control_socket",
+)  # fmt: skip
 
 
 def answer(agent: "Agent", request: bytes) -> bytes:
     """The answer to one line of a client."""
     command, _, rest = request.partition(b" ")
     if command == b"mark":
-        agent.encoder.event(agent.clock(), b"mark", [(b"text", rest[:MARK_LIMIT])])
-        return b"ok\n"
+        return mark(agent, rest)
     if command == b"flush":
         if agent.flush():
             return b"ok\n"
@@ -27,6 +32,20 @@ def answer(agent: "Agent", request: bytes) -> bytes:
     return b"error unknown request\n"
 
 
+def mark(agent: "Agent", text: bytes) -> bytes:
+    """Put a mark into the recording."""
+    now = agent.clock()
+    if len(text) > MARK_LIMIT:
+        return b"error a mark has %d bytes at most\n" % MARK_LIMIT
+    if now - agent.marks_since_ms >= HOUR_MS:
+        agent.marks_since_ms, agent.marks = now, 0
+    if agent.marks >= MARKS:
+        return b"error %d marks in an hour are enough: more would push the recording out of the ring\n" % MARKS
+    agent.marks += 1
+    agent.encoder.event(now, b"mark", [(b"text", text)])
+    return b"ok\n"
+
+
 def reload(agent: "Agent") -> None:
     """Take over what can change while running; a file with a mistake changes nothing and is noted."""
     now = agent.clock()
@@ -35,11 +54,19 @@ def reload(agent: "Agent") -> None:
     except Exception as error:  # ConfigError lives in a module that is not kept
         agent.encoder.event(now, b"config", [(b"error", str(error).encode("utf-8", "replace")[:400])])
         return
+    for key in AT_START:
+        if getattr(config, key) != getattr(agent.config, key):
+            setattr(config, key, getattr(agent.config, key))
+            note = f"{key} was changed: that waits for a restart"
+            if note not in agent.ring.notes:
+                agent.ring.notes.append(note)
+    if config.flash_budget != agent.config.flash_budget:
+        agent.wear = Wear(config.flash_budget, agent.ring.block_size)
     agent.config = agent.alerts.config = config
     agent.sampler.take_over(config)
     agent.pressure.available, agent.pressure.stall = config.pressure_available, config.pressure_stall
-    agent.wear = Wear(config.flash_budget, agent.ring.block_size)
     agent.log.level = config.kernel_log_level
     agent.due_ms = min(agent.due_ms, now + config.interval)
+    agent.slow_due_ms = min(agent.slow_due_ms, now + config.slow_interval)
     agent.encoder.event(now, b"config", [(b"read", b"ok")])
     agent.sampler.write_machine(now)

@@ -93,7 +93,9 @@ def open_ring(config: "Config", boot_id: bytes, root: bytes = b"/") -> OpenedRin
         _recover(ring, found, root)
     ring.same_boot = found.boot_id == boot_id
     ring.end_ms = found.end_ms
-    if not device:
+    if device:
+        ring.file_system = b"none: a block device"
+    else:
         _look_at_medium(ring, status.st_dev, config, root)
     return ring
 

@@ -13,9 +13,11 @@ if TYPE_CHECKING:
 
     Value = int | float | str | None
 
+READ_SLOWLY = (b"proc/zoneinfo", b"proc/slabinfo", b"proc/net/sockstat", b"proc/self/io")  # and not kept open
 DAY_MS = 86_400_000
 RATE_AFTER_MS = 600_000  # before, the start itself is most of what was written
 YEAR_DAYS = 365.25
+REMOVED = "the ring's file was removed: the recording is lost when the agent stops; restart it now"
 ERRNO = {
     1: "EPERM, not permitted",
     2: "ENOENT, this kernel has none",
@@ -40,6 +42,8 @@ def facts(agent: "Agent") -> "list[tuple[str, Value]]":
     cpu_s = time.process_time_ns() / 1e9
     written = writer.blocks_written * ring.block_size
     per_day = written * DAY_MS // running_ms if running_ms >= RATE_AFTER_MS else None
+    # What was written early took turns in its slots: only full blocks move on.
+    filled = (writer.place.block_number - agent.first_block) * DAY_MS / running_ms if per_day else 0
     return [
         ("version", __version__),
         ("pid", posix.getpid()),
@@ -61,7 +65,7 @@ def facts(agent: "Agent") -> "list[tuple[str, Value]]":
         ("file_system", ring.file_system.decode("ascii", "replace") or None),
         ("blocks_written", writer.blocks_written),
         ("bytes_per_day", per_day),
-        ("history_days", round(ring.place.slots * ring.block_size / per_day, 1) if per_day else None),
+        ("history_days", round(ring.place.slots / filled, 1) if filled else None),
         ("flash_years", flash_years(agent, per_day)),
         ("unflushed_bytes", writer.unflushed),
         ("write_errors", writer.errors),
@@ -70,6 +74,7 @@ def facts(agent: "Agent") -> "list[tuple[str, Value]]":
         ("oldest_sample", oldest(agent)),
         *[(f"absent {name}", why) for name, why in absent(agent)],
         *[("note", note) for note in ring.notes],
+        *([] if posix.fstat(ring.storage.fd).st_nlink else [("note", REMOVED)]),
     ]
 
 
@@ -97,8 +102,12 @@ def flash_years(agent: "Agent", per_day: int | None) -> float | None:
     size = config.flash_size
     if not size:
         try:
-            medium = posix.statvfs(config.ring_path)
-            size = medium.f_blocks * medium.f_frsize
+            storage = agent.ring.storage
+            if posix.fstat(storage.fd).st_mode & 0o170000 == 0o060000:
+                size = storage.size()
+            else:
+                medium = posix.fstatvfs(storage.fd)
+                size = medium.f_blocks * medium.f_frsize
         except OSError:
             return None
     if per_day is None:
@@ -115,14 +124,20 @@ def oldest(agent: "Agent") -> str | None:
             raw = agent.ring.storage.read(slot * agent.ring.block_size, HEADER.size)
         except OSError:
             return None
-        if raw.startswith(b"lastgasp"):
-            return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(HEADER.unpack(raw)[-1] // 10**9))
+        if raw.startswith(b"lastgasp") and len(raw) == HEADER.size:
+            try:
+                return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(HEADER.unpack(raw)[-1] // 10**9))
+            except (OverflowError, ValueError, OSError):  # a damaged block, or beyond what 32 bits of seconds tell
+                return None
     return None
 
 
 def absent(agent: "Agent") -> list[tuple[str, str]]:
     """Sources that are not read, and why."""
     found = [(source.path.decode(), why(source.errno)) for source in agent.sampler.system.sources if source.errno]
+    for path in READ_SLOWLY:
+        if files.read(agent.sampler.root + path, 1) is None:
+            found.append(("/" + path.decode(), why(files.last_errno)))
     if agent.log.errno:
         found.append(("/dev/kmsg", why(agent.log.errno)))
     if agent.sampler.births.errno:

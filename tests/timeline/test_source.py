@@ -79,6 +79,15 @@ def test_what_unpacks_without_end_is_refused(tmp_path: Path, monkeypatch: pytest
         load(str(packed))
 
 
+def test_the_file_in_a_folder_that_is_at_fault_is_named(
+    ring: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(source, "LIMIT", 1 << 20)
+    (tmp_path / "zeros.gz").write_bytes(gzip.compress(bytes(4 << 20)))
+    with pytest.raises(LoadError, match=r"/zeros\.gz: more than"):
+        load(str(tmp_path))
+
+
 def test_gzip_of_no_recording_is_no_recording(tmp_path: Path) -> None:
     packed = tmp_path / "text.gz"
     packed.write_bytes(gzip.compress(b"hello" * 1000))

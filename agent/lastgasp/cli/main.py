@@ -33,6 +33,8 @@ examples:
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit status."""
     options = _parser().parse_args(arguments)
+    if sys.stdout is None:
+        return complain("standard output is closed")
     try:
         status: int = options.run(options)
         sys.stdout.flush()
@@ -54,7 +56,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 def complain(text: str) -> int:
     """One line on standard error."""
-    sys.stderr.write(f"lastgasp: {visible(text)}\n")
+    if sys.stderr is not None:
+        sys.stderr.write(f"lastgasp: {visible(text)}\n")
     return FAILED
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
@@ -29,11 +30,18 @@ def load(path: str) -> list[Recording]:
 
     Raises LoadError.
     """
-    try:
+    with _told(path):
         if path != STDIN and stat.S_ISDIR(os.stat(path).st_mode):
             return _load_folder(path)
         with opened(path) as file:
             return _load_file(file, path)
+
+
+@contextmanager
+def _told(path: str) -> Iterator[None]:
+    """What goes wrong in here is told of this path."""
+    try:
+        yield
     except OSError as error:
         raise LoadError(f"{path}: {error.strerror}") from None
     except SourceError as error:
@@ -43,11 +51,12 @@ def load(path: str) -> list[Recording]:
 def _load_folder(path: str) -> list[Recording]:
     found = []
     for entry in sorted(Path(path).iterdir()):
-        if entry.is_file():
-            with opened(str(entry)) as file:
-                scanned = scan(file)
-                if scanned.blocks:
-                    found += decode(file, str(entry), scanned)
+        with _told(str(entry)):
+            if entry.is_file():
+                with opened(str(entry)) as file:
+                    scanned = scan(file)
+                    if scanned.blocks:
+                        found += decode(file, str(entry), scanned)
     if not found:
         raise LoadError(f"{path}: no file in this folder holds a recording")
     return found

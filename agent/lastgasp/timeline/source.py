@@ -28,6 +28,8 @@ class SourceError(Exception):
 def opened(path: str) -> Iterator[BinaryIO]:
     """A seekable file with the bytes of ``path``, of standard input for "-". Raises OSError, SourceError."""
     with ExitStack() as stack:
+        if path == STDIN and sys.stdin is None:
+            raise SourceError("standard input is closed")
         file: BinaryIO = sys.stdin.buffer if path == STDIN else stack.enter_context(open(path, "rb"))
         if not file.seekable():
             file = stack.enter_context(_copy(iter(partial(file.read, PIECE), b"")))

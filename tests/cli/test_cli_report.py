@@ -155,6 +155,32 @@ def test_one_bad_path_among_good_ones_is_told_before_anything_is_printed(leak: P
     assert "gone.lgr" in complaint(lastgasp(leak, "report", "story.lgr", "gone.lgr"))
 
 
+@pytest.mark.parametrize(("closed", "said"), [("<&-", "standard input"), (">&-", "standard output")])
+def test_a_closed_stream_is_told_so_and_no_bug(leak: Path, closed: str, said: str) -> None:
+    done = subprocess.run(
+        [
+            "sh",
+            "-c",
+            f'"$0" "$@" {closed}',
+            sys.executable,
+            str(LASTGASP),
+            "report",
+            "-" if "<" in closed else "story.lgr",
+        ],
+        cwd=leak,
+        capture_output=True,
+    )
+    assert f"{said} is closed" in complaint(done)
+
+
+def test_a_copy_that_was_cut_short_says_so(leak: Path) -> None:
+    whole = (leak / "story.lgr").read_bytes()
+    (leak / "cut.lgr").write_bytes(whole[: len(whole) // 2])
+    assert b"the copy is not complete" not in lastgasp(leak, "report", "story.lgr").stdout
+    said = " ".join(lastgasp(leak, "report", "cut.lgr").stdout.decode().split())
+    assert f"the file ends {len(whole) // 2:,} bytes before the ring does: the copy is not complete" in said
+
+
 def test_a_file_name_from_an_adversary_is_shown_and_not_obeyed(tmp_path: Path) -> None:
     name = "\x1b[31mring\nlgr"
     (tmp_path / name).touch()

@@ -28,6 +28,7 @@ class Losses:
     missing_blocks: int
     damaged_bytes: int
     damaged_at: list[int]  # byte offsets in the file
+    cut_bytes: int  # of the ring that the file ends before: a copy that is not complete
     newer_blocks: int  # of a later format: another lastgasp can read them
     undecodable_records: int
     unseen_samples: int
@@ -57,6 +58,7 @@ def losses(recording: Recording) -> Losses:
         recording.missing,
         sum(size for _, size in recording.damaged),
         [offset for offset, _ in recording.damaged],
+        recording.cut_bytes,
         recording.newer,
         recording.undecodable,
         recording.unseen,

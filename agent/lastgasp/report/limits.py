@@ -46,7 +46,10 @@ def losses(screen: Screen, facts: Facts) -> None:
     if len(lost.holes) > HOLES_SHOWN:
         said.append(f"{units.count(len(lost.holes) - HOLES_SHOWN, 'more gap')} like that")
     if lost.damaged_bytes:
-        said.append(f"{lost.damaged_bytes:,} bytes are damaged, the first at byte {lost.damaged_at[0]:,}")
+        bytes_are = units.count(lost.damaged_bytes, "byte is", "bytes are")
+        said.append(f"{bytes_are} damaged, the first at byte {lost.damaged_at[0]:,}")
+    if lost.cut_bytes:
+        said.append(f"the file ends {lost.cut_bytes:,} bytes before the ring does: the copy is not complete")
     if lost.newer_blocks:
         said.append(f"{units.count(lost.newer_blocks, 'block')} of a newer lastgasp: upgrade to read them")
     if lost.undecodable_records:

@@ -127,10 +127,17 @@ def _decode_ring(file: BinaryIO, name: str, scanned: Scan, ring_id: int, blocks:
         builder.block(block, raw, missing)
         previous = block
     builder.finish()
+    recording.cut_bytes = _cut_bytes(chosen, scanned.size)
     recording.blocks = len(chosen)
     oldest = min(block.write_number for block in blocks) if chosen[0].number else 0  # a ring that came round, or not
     recording.writes = max(block.write_number for block in blocks) - oldest + 1
     return recording
+
+
+def _cut_bytes(blocks: list[Block], size: int) -> int:
+    """How much of the ring is beyond the end of the file; 0 where its blocks do not lie side by side."""
+    begins = {block.offset - block.slot * block.size for block in blocks}
+    return max(begins.pop() + blocks[-1].slots * blocks[-1].size - size, 0) if len(begins) == 1 else 0
 
 
 class _Builder:

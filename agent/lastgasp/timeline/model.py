@@ -201,6 +201,7 @@ class Recording:
     writes: int = 0  # of blocks, early ones included, since the oldest that is there was written
     blank: int = 0
     damaged: list[tuple[int, int]] = field(default_factory=list)  # (offset, bytes)
+    cut_bytes: int = 0  # of the ring that are beyond the end of the file
     missing: int = 0  # blocks between the oldest and the newest that are not there
     newer: int = 0  # blocks written by a newer lastgasp
     undecodable: int = 0  # records

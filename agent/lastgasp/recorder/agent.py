@@ -173,10 +173,9 @@ class Agent:
         self._note_clock_step(now)
         self.sample(now, slow)
         self._judge_alerts(now)
-        if self.pressure.on:
-            if self.wear.allows(now):
-                self.early_writes += 1
-                self.flush()
+        if self.pressure.on and self.wear.allows(now):
+            self.early_writes += 1
+            self.flush()
         elif now - self._flushed_ms >= self.config.flush_interval:
             self.flush()
         if self.mirror is not None:
@@ -243,7 +242,7 @@ class Agent:
         level(now, b"stall", stall, config.alert_stall, text, False)
         text = b"the ring cannot be written: errno %d" % self.writer.last_error
         level(now, b"ring", self.writer.refusals, 1, text, False)
-        if config.alert_growth:
+        if config.alert_growth or self._growth is not None:
             if self._growth is None:
                 try:
                     self._growth = once.load("recorder.growth").Growth(self.alerts, self.sampler.processes)

@@ -12,6 +12,7 @@ from fake_proc import FakeProc
 from lastgasp.recorder import ring_file
 from lastgasp.recorder.agent import Agent
 from lastgasp.recorder.config import Config
+from lastgasp.recorder.wear import Wear
 
 INTERVAL_MS = 5_000
 FLUSH_MS = 600_000
@@ -62,6 +63,13 @@ def clocked(tmp_path: Path, fake: FakeProc) -> Iterator[Clocked]:
 
 
 def test_a_quiet_device_writes_once_in_each_flush_interval(clocked: Clocked) -> None:
+    clocked.run(2 * FLUSH_MS // INTERVAL_MS + 1, busy=0)
+    assert clocked.agent.writer.blocks_written == 2
+
+
+def test_pressure_without_a_budget_for_it_makes_no_sample_wait_longer(clocked: Clocked) -> None:
+    clocked.agent.wear = Wear(0, 4096)
+    clocked.fake.machine(available_kb=10_000)
     clocked.run(2 * FLUSH_MS // INTERVAL_MS + 1, busy=0)
     assert clocked.agent.writer.blocks_written == 2
 

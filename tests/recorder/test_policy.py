@@ -10,7 +10,7 @@ from fake_proc import PAGE_SIZE, FakeProc
 from taped import Taped
 
 from lastgasp.recorder import alerts
-from lastgasp.recorder.alerts import Alerts
+from lastgasp.recorder.alerts import CALM_MS, Alerts
 from lastgasp.recorder.config import Config
 from lastgasp.recorder.growth import Growth
 from lastgasp.recorder.pressure import HOLD_MS, Pressure
@@ -36,6 +36,13 @@ def test_time_spent_waiting_is_pressure_from_the_second_reading_on() -> None:
     assert pressure.stall_share == 99
     assert pressure.tick(15_000, 1000, 500, 4_001_000_000)
     assert pressure.stall_share == 100
+
+
+def test_zero_percent_of_stall_means_any_wait_not_none() -> None:
+    pressure = Pressure(0, 0)
+    pressure.tick(0, 1000, 500, 5)
+    assert not pressure.tick(1_000_000, 1000, 500, 5)
+    assert pressure.tick(2_000_000, 1000, 500, 6)
 
 
 def test_unknown_values_are_no_sign_of_anything() -> None:
@@ -81,15 +88,15 @@ def told(taped: Taped) -> list[tuple[str, bytes]]:
 
 def test_a_crossing_is_told_once_and_its_end_only_when_well_clear(taped: Taped) -> None:
     judge = raised_alerts(taped)
-    for at, value in enumerate([60, 49, 51, 48, 52, 62, 63, 49]):
-        judge.level(at, b"available", value, 50, b"text", low=True)
+    for minute, value in enumerate([60, 49, 51, 48, 52, 62, 63, 49]):
+        judge.level(minute * CALM_MS, b"available", value, 50, b"text", low=True)
     assert told(taped) == [("alert", b"available"), ("alert.end", b"available"), ("alert", b"available")]
 
 
 def test_a_high_value_alerts_and_clears_a_quarter_below(taped: Taped) -> None:
     judge = raised_alerts(taped)
-    for at, value in enumerate([299, 300, 290, 226, 224, 100]):
-        judge.level(at, b"stall", value, 300, b"text", low=False)
+    for minute, value in enumerate([299, 300, 290, 226, 224, 100]):
+        judge.level(minute * CALM_MS, b"stall", value, 300, b"text", low=False)
     assert told(taped) == [("alert", b"stall"), ("alert.end", b"stall")]
 
 
@@ -98,6 +105,40 @@ def test_a_threshold_of_zero_never_alerts_and_an_unknown_value_changes_nothing(t
     judge.level(0, b"a", 0, 0, b"text", low=True)
     judge.level(0, b"b", None, 50, b"text", low=True)
     assert not judge.raised
+
+
+def test_a_value_that_comes_and_goes_is_one_alert(taped: Taped) -> None:
+    """Waiting for memory does, every other second: the log must not get a line each time."""
+    judge = raised_alerts(taped)
+    for second in range(600):
+        judge.level(second * 1000, b"stall", 350 if second % 2 else 100, 300, b"text", low=False)
+    assert told(taped) == [("alert", b"stall")]
+
+
+def test_an_alert_that_is_not_wanted_any_more_ends(taped: Taped) -> None:
+    judge = raised_alerts(taped)
+    judge.level(0, b"available", 10, 50, b"text", low=True)
+    judge.level(CALM_MS, b"available", 10, 0, b"text", low=True)
+    assert told(taped) == [("alert", b"available"), ("alert.end", b"available")]
+
+
+def test_an_alert_on_growth_ends_with_its_process(taped: Taped, fake: FakeProc) -> None:
+    """A leaking daemon that is started again every hour must not leave one alert for each of its lives."""
+    judge = raised_alerts(taped, alert_growth=((b"sensord", 1 << 20),))
+    processes = Processes(taped.encoder, 10, 0, lambda _: None, fake.root, PAGE_SIZE)
+    growth = Growth(judge, processes)
+    now_ms = 0
+    for pid in range(7, 12):
+        for rss in (1000, 3000):
+            fake.process(pid, b"sensord", rss=rss, shared=0)
+            taped.encoder.begin(now_ms, 3)
+            processes.scan(now_ms, fake.births, True)
+            taped.encoder.end()
+            growth.judge(now_ms)
+            now_ms += 600_000
+        fake.end(pid)
+    assert list(judge.raised) == [b"growth:11"]
+    assert told(taped).count(("alert.end", b"growth:7")) == 1
 
 
 def test_growth_of_a_named_process_alerts_over_ten_minutes(taped: Taped, fake: FakeProc) -> None:
@@ -125,7 +166,7 @@ def test_an_alert_is_one_line_in_the_system_log(taped: Taped, tmp_path: Path, mo
         monkeypatch.setattr(alerts, "SYSLOG", path)
         judge = raised_alerts(taped, alert_syslog=True)
         judge.level(0, b"available", 1, 50, b"40 kB of 64000 kB memory available", low=True)
-        judge.level(9, b"available", 90, 50, b"58000 kB of 64000 kB memory available", low=True)
+        judge.level(CALM_MS, b"available", 90, 50, b"58000 kB of 64000 kB memory available", low=True)
         assert log.recv(500) == b"<28>lastgasp: 40 kB of 64000 kB memory available"
         assert log.recv(500) == b"<28>lastgasp: over: 58000 kB of 64000 kB memory available"
 

@@ -1,8 +1,8 @@
 """Thresholds: each crossing becomes one event in the ring and one line in the system log, and so does its end.
 
-An alert ends only when its value is well clear of the threshold (hysteresis), so that a value that hovers there
-does not fill the log. No program is started: lines go to /dev/log as datagrams, and to /dev/kmsg if configured,
-where they show on the serial console.
+An alert ends only when its value is well clear of the threshold (hysteresis) and has kept off it for CALM_MS, so
+that a value that hovers there, or comes and goes, does not fill the log. No program is started: lines go to /dev/log
+as datagrams, and to /dev/kmsg if configured, where they show on the serial console.
 """
 
 import _socket
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from lastgasp.recorder.config import Config
     from lastgasp.ring.encoder import Encoder
 
+CALM_MS = 60_000
 SYSLOG = "/dev/log"
 CONSOLE = b"/dev/kmsg"
 SYSLOG_PRIORITY = b"<28>"  # daemon.warning
@@ -24,21 +25,24 @@ class Alerts:
     def __init__(self, encoder: "Encoder", config: "Config") -> None:
         self.encoder = encoder
         self.config = config
-        self.raised: set[bytes] = set()
+        self.raised: dict[bytes, int] = {}  # name, and when its value was beyond the threshold last
 
     def level(self, now_ms: int, name: bytes, value: int | None, threshold: int, text: bytes, low: bool) -> None:
         """Judge one value; ``low`` alerts when it falls below. A threshold of 0 never alerts, None changes nothing."""
-        if not threshold or value is None:
+        if value is None:
             return
-        if low:
+        if not threshold:
+            beyond, clear = False, True
+        elif low:
             beyond, clear = value < threshold, value > threshold + threshold // 4
         else:
             beyond, clear = value >= threshold, value < threshold - threshold // 4
-        if beyond and name not in self.raised:
-            self.raised.add(name)
-            self.tell(now_ms, b"alert", name, text)
-        elif clear and name in self.raised:
-            self.raised.remove(name)
+        if beyond:
+            if name not in self.raised:
+                self.tell(now_ms, b"alert", name, text)
+            self.raised[name] = now_ms
+        elif clear and name in self.raised and now_ms - self.raised[name] >= CALM_MS:
+            del self.raised[name]
             self.tell(now_ms, b"alert.end", name, text)
 
     def tell(self, now_ms: int, kind: bytes, name: bytes, text: bytes) -> None:

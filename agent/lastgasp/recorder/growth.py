@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from lastgasp.recorder.alerts import Alerts
     from lastgasp.recorder.processes import Processes
 
+PREFIX = b"growth:"
 HOUR_MS = 3_600_000
 WINDOW_MS = 600_000
 
@@ -39,7 +40,11 @@ class Growth:
                 size_then, then_ms = before[pid]
                 rate = (size - size_then) * HOUR_MS // max(now_ms - then_ms, 1)
                 text = b"%s (%d) grows by %d kB an hour" % (printable(comm), pid, rate // 1024)
-                self.alerts.level(now_ms, b"growth:%d" % pid, max(rate, 0), wanted[comm], text, False)
+                self.alerts.level(now_ms, PREFIX + b"%d" % pid, max(rate, 0), wanted[comm], text, False)
+
+        for name in [name for name in self.alerts.raised if name.startswith(PREFIX)]:
+            if int(name[len(PREFIX) :]) not in self._sizes:
+                self.alerts.level(now_ms, name, 0, 0, b"the process is gone, or not named any more", False)
 
     def _sizes_of(self, names: "Container[bytes]") -> "Iterator[tuple[int, bytes, int]]":
         """Pid, comm and anonymous pages of the processes that are called one of ``names``."""

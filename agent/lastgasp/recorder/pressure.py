@@ -32,7 +32,7 @@ class Pressure:
             passed_us = (now_ms - self._stall_at_ms) * 1000
             if self._stall_us >= 0 and passed_us > 0:
                 self.stall_share = (stalled_us - self._stall_us) * 1000 // passed_us
-                if self.stall_share >= self.stall:
+                if stalled_us > self._stall_us and self.stall_share >= self.stall:
                     self.sign(now_ms)
             self._stall_us = stalled_us
             self._stall_at_ms = now_ms

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import posix
 import random
 import zlib
 
+import pytest
 from flash import EmulatedFlash
 from workload import BLOCK_SIZE, SLOTS, Workload, blank_ring
 
@@ -95,3 +97,15 @@ def test_an_unreadable_sector_costs_only_its_block() -> None:
 def test_ring_ids_differ_and_are_not_zero() -> None:
     ids = {prepare.new_ring_id() for _ in range(50)}
     assert len(ids) == 50 and 0 not in ids
+
+
+def test_a_ring_is_made_before_the_pool_of_random_numbers_is_filled(monkeypatch: pytest.MonkeyPatch) -> None:
+    def not_yet(*_: object) -> bytes:
+        raise BlockingIOError(11, "emulated")
+
+    monkeypatch.setattr(posix, "getrandom", not_yet)
+    monkeypatch.setattr(posix, "urandom", None)  # it would wait
+    ids = {prepare.new_ring_id() for _ in range(50)}
+    assert len(ids) > 1
+    assert all(0 < number < 1 << 64 for number in ids)
+    assert len(zlib.compress(prepare.blank_block(BLOCK_SIZE))) > 0.9 * BLOCK_SIZE

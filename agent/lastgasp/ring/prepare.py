@@ -5,6 +5,7 @@ dozen numbers, and never puts the head where it would overwrite the newest block
 """
 
 import posix
+import time
 import zlib
 
 from lastgasp.ring.format import BLANK_MAGIC, CRC, HEADER, MAGIC, VERSION
@@ -56,9 +57,16 @@ def fill(storage: "Storage", start: int, size: int, block_size: int) -> None:
 
 
 def new_ring_id() -> int:
-    """A number that tells rings apart; not zero."""
-    with_clock = posix.urandom(8)
-    return int.from_bytes(with_clock, "little") | 1
+    """A number that tells rings apart; not zero.
+
+    Random, unless the pool is not filled yet: on a device without entropy waiting for that takes minutes after the
+    first boot. Then from the clocks, which no two devices have stopped at the same nanosecond.
+    """
+    try:
+        number = int.from_bytes(posix.getrandom(8, 1), "little")  # GRND_NONBLOCK
+    except (OSError, AttributeError):
+        number = time.time_ns() ^ time.perf_counter_ns() << 20 ^ posix.getpid() << 48
+    return number & (1 << 64) - 1 | 1
 
 
 def valid_block(block: bytes) -> bool:

@@ -14,7 +14,7 @@ import pytest
 from fake_proc import FakeProc
 
 from lastgasp.recorder import identity, requests, ring_file
-from lastgasp.recorder.agent import Agent, log_clock_us
+from lastgasp.recorder.agent import Agent, log_clock_us, wall_offset_ns
 from lastgasp.recorder.config import Config
 from lastgasp.recorder.kernel_log import SIGNS
 from lastgasp.timeline.load import load
@@ -282,3 +282,23 @@ def test_status_says_which_slow_sources_are_absent(machine: Machine) -> None:
     status = clocked.status()
     assert "absent /proc/zoneinfo" not in status
     assert status["absent /proc/slabinfo"] == "ENOENT, this kernel has none"
+
+
+def test_being_held_up_between_two_clocks_is_no_clock_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory is short, a page of ours is read from disk, and a second passes between two lines."""
+    passed_ns = 0
+    delays = [0, 1_000_000_000, 0, 0, 0, 0]
+
+    def boot(_: int) -> int:
+        nonlocal passed_ns
+        passed_ns += delays.pop(0)
+        return 5_000_000_000 + passed_ns
+
+    def wall() -> int:
+        nonlocal passed_ns
+        passed_ns += delays.pop(0)
+        return 1_700_000_005_000_000_000 + passed_ns
+
+    monkeypatch.setattr(time, "clock_gettime_ns", boot)
+    monkeypatch.setattr(time, "time_ns", wall)
+    assert wall_offset_ns() == 1_700_000_000_000_000_000

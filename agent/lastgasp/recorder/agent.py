@@ -54,8 +54,13 @@ def boot_ms() -> int:
 
 
 def wall_offset_ns() -> int:
-    """CLOCK_REALTIME minus CLOCK_BOOTTIME."""
-    return time.time_ns() - time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+    """CLOCK_REALTIME minus CLOCK_BOOTTIME, read with nothing in between: a delay would look like a step."""
+    for _ in range(3):
+        before = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+        offset = time.time_ns() - before
+        if time.clock_gettime_ns(time.CLOCK_BOOTTIME) - before < CLOCK_STEP_NS // 10:
+            break
+    return offset
 
 
 def log_clock_us(at_ms: int) -> int:

@@ -120,6 +120,17 @@ def test_files_in_tmpfs_that_grow_are_found(scene: Scene) -> None:
     assert growth.verdict.per_s == pytest.approx(40 * KB, rel=0.1)
 
 
+def test_they_are_found_on_a_large_machine_too(scene: Scene) -> None:
+    """33 MB in 45 s fill 24 GB in a night."""
+    scene.meminfo["MemTotal"] = 24 << 20
+    scene.run(200, b"logd", 900)
+    for n in range(90):
+        scene.meminfo |= {"Shmem": 24_000 + 370 * n, "Cached": 3_000_000 + 370 * n}
+        scene.record(1)
+    (growth,) = facts(scene).kernel_growth
+    assert growth.name == "shared memory and tmpfs files"
+
+
 def test_a_slab_leak_names_its_caches(scene: Scene) -> None:
     for n in range(200):
         scene.meminfo["SUnreclaim"] = 4_000 + 40 * n

@@ -18,6 +18,9 @@ CELLS = 40
 ANONYMOUS = "anonymous memory"
 QUIET_LEAST = 1 << 20
 QUIET_SHARE = 256  # of RAM: the machine as a whole is never quite quiet
+CALM_SHARE = 4096  # the same for what moves only if somebody moves it
+SHARED, STACKS, TABLES = "shared memory and tmpfs files", "kernel stacks", "page tables"
+CALM = (SHARED, STACKS, TABLES)
 
 Points = list[tuple[int, int | None]]  # (ms on the axis, value that holds from then on; None: unknown)
 
@@ -68,10 +71,10 @@ TRACKS: tuple[Formula, ...] = (
 # What nobody can free but its owner. "unaccounted" is found in memory(): it needs MemTotal.
 OWNED: tuple[Formula, ...] = (
     (ANONYMOUS, ("AnonPages",), lambda anon: anon, False),
-    ("shared memory and tmpfs files", ("Shmem",), lambda shmem: shmem, False),
+    (SHARED, ("Shmem",), lambda shmem: shmem, False),
     ("unreclaimable slab", ("SUnreclaim",), lambda hard: hard, False),
-    ("kernel stacks", ("KernelStack",), lambda stack: stack, False),
-    ("page tables", ("PageTables",), lambda tables: tables, False),
+    (STACKS, ("KernelStack",), lambda stack: stack, False),
+    (TABLES, ("PageTables",), lambda tables: tables, False),
 )
 ACCOUNTED = (
     "MemFree",
@@ -143,7 +146,6 @@ def kernel_growth(recording: Recording) -> list[KernelGrowth]:
     found: dict[str, KernelGrowth] = {}
     for index, boot in enumerate(recording.boots):
         total = boot.latest("meminfo.slow", b"", "MemTotal")
-        quiet = max(QUIET_LEAST, (total or 0) * KB // QUIET_SHARE)
         formulas = list(OWNED)
         if total is not None:
             formulas.append(
@@ -154,6 +156,7 @@ def kernel_growth(recording: Recording) -> list[KernelGrowth]:
             if not series:
                 continue
             times, sizes = [at for at, _ in series], [size for _, size in series]
+            quiet = max(QUIET_LEAST, (total or 0) * KB // (CALM_SHARE if name in CALM else QUIET_SHARE))
             verdict = judge(times, sizes, boot.sample_at[-1], len(boot.sample_at), quiet)
             if verdict.shape is Shape.LEAK and verdict.confidence is not Confidence.LOW:
                 caches = _grown_caches(boot, verdict.since_ms) if name == "unreclaimable slab" else []

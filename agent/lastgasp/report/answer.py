@@ -90,7 +90,7 @@ def _kernel(facts: Facts, growth: KernelGrowth, text: Text, also: bool) -> str:
     elif growth.name == ANONYMOUS:
         begin = "No single process leaks, but all of them together do:"
     else:
-        begin = "No process leaks, but the machine as a whole does:"
+        begin = "No process leaks memory of its own, but the machine as a whole does:"
     sentence = (
         f"{begin} {growth.name} +{units.rate(verdict.per_s, facts.span.recorded_ms)},"
         f" {units.size(growth.from_bytes)} → {units.size(growth.to_bytes)}"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from lastgasp.recorder import ring_file
+from lastgasp.recorder import ring_file, selftest
 from lastgasp.recorder.config import Config
 from lastgasp.ring.format import BLANK_MAGIC
 from lastgasp.ring.writer import RingWriter
@@ -132,3 +132,58 @@ def test_a_ring_that_grows_is_filled_in_blocks_of_its_own_size(tmp_path: Path) -
     after = path.read_bytes()
     assert after[: len(before)] == before
     assert all(after[at : at + 16] == BLANK_MAGIC for at in range(len(before), len(after), 4096))
+
+
+@pytest.mark.parametrize(
+    ("name", "complaint"),
+    [
+        ("folder", "is a folder: name a file in it"),
+        ("link", "is a symbolic link: name a file or a block device"),
+        ("pipe", "is a pipe: name a file or a block device"),
+        ("a/b/ring", "No such file or directory; make it, or set ring_path"),
+    ],
+)
+def test_selftest_refuses_what_the_agent_refuses(
+    name: str, complaint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to("elsewhere")
+    os.mkfifo(tmp_path / "pipe")
+    config = configured(tmp_path / name)
+    assert selftest.ring(config) == 1
+    assert complaint in capsys.readouterr().err
+    with pytest.raises(ring_file.RingError):
+        opened(config)
+
+
+@pytest.mark.parametrize("name", ["ring", "new/ring"])
+def test_selftest_takes_what_the_agent_takes_and_makes_nothing(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = configured(tmp_path / name)
+    assert selftest.ring(config) == 0
+    assert capsys.readouterr().out.startswith(("ok ", "absent "))
+    assert not list(tmp_path.iterdir())
+    opened(config)
+    assert selftest.ring(config) == 0
+
+
+def test_selftest_asks_for_the_room_that_is_still_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert selftest.ring(configured(tmp_path / "ring", ring_size=1 << 60)) == 1
+    assert "bytes free, the ring needs 1152921504606846976; set ring_size" in capsys.readouterr().err
+
+
+def test_selftest_sees_a_device_that_is_in_use(device: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert selftest.ring(configured(device)) == 0
+    holder = os.open(device, os.O_RDWR | os.O_EXCL)
+    try:
+        assert selftest.ring(configured(device)) == 1
+    finally:
+        os.close(holder)
+    assert "is in use: mounted" in capsys.readouterr().err
+
+
+def test_what_is_said_of_file_systems_is_true_of_them() -> None:
+    assert ring_file.doubts(b"tmpfs") == "is on tmpfs: it will not outlive a power cycle"
+    assert "only if the upper folder does" in ring_file.doubts(b"overlay")
+    assert not ring_file.doubts(b"ubifs")

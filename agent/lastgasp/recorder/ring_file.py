@@ -16,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from lastgasp.recorder.config import Config
 
-VOLATILE = (b"tmpfs", b"ramfs", b"overlay", b"rootfs", b"zram")
+VOLATILE = (b"tmpfs", b"ramfs", b"devtmpfs", b"rootfs")
 ERRORS = {
     1: "not permitted",
     2: "no such folder",
@@ -27,7 +27,7 @@ ERRORS = {
     28: "no space left on the file system: set a smaller ring_size, or make room",
     30: "read-only file system: set ring_path to a partition that can be written",
 }
-BLOCK_DEVICE = 0o060000
+FOLDER, BLOCK_DEVICE = 0o040000, 0o060000
 KINDS = {0o010000: "a pipe", 0o020000: "a character device", 0o120000: "a symbolic link", 0o140000: "a socket"}
 NO_FALLOCATE = (22, 38, 95)  # errno where a file system has none; glibc emulates it, musl and uClibc do not
 BLOCK_SIZE_AT = 11  # where a block's header says how large it is
@@ -41,7 +41,7 @@ class RingError(Exception):
 class OpenedRing:
     """A ring ready to be written."""
 
-    __slots__ = ("block_size", "end_ms", "file_system", "notes", "place", "same_boot", "storage", "volatile")
+    __slots__ = ("block_size", "end_ms", "file_system", "notes", "place", "same_boot", "storage")
 
     def __init__(self, storage: FileStorage, place: Place, block_size: int) -> None:
         self.storage = storage
@@ -50,7 +50,6 @@ class OpenedRing:
         self.same_boot = False  # the newest block in it is of this boot
         self.end_ms = 0  # and begins then
         self.file_system = b""  # type, empty if unknown
-        self.volatile = False  # what is in it will not outlive a power cycle
         self.notes: list[str] = []
 
 
@@ -154,9 +153,16 @@ def _look_at_medium(ring: OpenedRing, device_number: int, config: "Config", root
     device = b"%d:%d" % (posix.major(device_number), posix.minor(device_number))
     mounted = mounts.parse(files.lines(root + b"proc/self/mountinfo"))
     ring.file_system = mounts.file_system(mounted, device) or b""
-    if ring.file_system in VOLATILE:
-        ring.volatile = True
-        ring.notes.append(f"{config.ring_path} is on {ring.file_system.decode()}: it will not outlive a power cycle")
+    doubt = doubts(ring.file_system)
+    if doubt:
+        ring.notes.append(f"{config.ring_path} {doubt}")
+
+
+def doubts(kind: bytes) -> str:
+    """What is to be said against a type of file system, empty if nothing."""
+    if kind == b"overlay":
+        return "is on overlay: it outlives a power cycle only if the upper folder does"
+    return f"is on {kind.decode()}: it will not outlive a power cycle" if kind in VOLATILE else ""
 
 
 def _recover(ring: OpenedRing, found: prepare.Found, root: bytes) -> None:

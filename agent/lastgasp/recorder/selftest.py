@@ -57,28 +57,51 @@ def main(config: Config, root: bytes = b"/") -> int:
 
 
 def ring(config: Config) -> int:
-    """Check the ring's place without making a ring."""
-    folder = config.ring_path.rpartition("/")[0] or "/"
+    """Check the ring's place without making a ring, with the agent's own refusals."""
+    path = config.ring_path
+    folder = path.rpartition("/")[0] or "/"
     try:
-        status = posix.stat(config.ring_path)
+        status = posix.lstat(path)
+        kind, place, size = status.st_mode & 0o170000, path, status.st_size
     except OSError:
+        kind, size = 0, 0
+        place = folder if exists(folder) else folder.rpartition("/")[0] or "/"  # the last folder is made if need be
         try:
-            status = posix.stat(folder)
+            status = posix.stat(place)
         except OSError as error:
             return complain(f"{folder}: {error.strerror}; make it, or set ring_path", 1)
+    if kind in ring_file.KINDS:
+        return complain(f"{path}: is {ring_file.KINDS[kind]}: name a file or a block device", 1)
+    if kind == ring_file.FOLDER:
+        return complain(f"{path}: {ring_file.ERRORS[21]}", 1)
+    if kind == ring_file.BLOCK_DEVICE:
+        errno = try_open(path.encode("utf-8", "surrogateescape"), posix.O_RDWR | posix.O_EXCL)
+        if errno:
+            return complain(f"{path}: {ring_file.ERRORS.get(errno, why(errno))}", 1)
+        _line(True, f"{path}, a block device", "")
+        return 0
     device = b"%d:%d" % (posix.major(status.st_dev), posix.minor(status.st_dev))
-    kind = mounts.file_system(mounts.parse(files.lines(b"/proc/self/mountinfo")), device) or b"unknown"
-    medium = posix.statvfs(folder)
+    on = mounts.file_system(mounts.parse(files.lines(b"/proc/self/mountinfo")), device) or b"unknown"
+    medium = posix.statvfs(place)
     if medium.f_flag & posix.ST_RDONLY:
-        return complain(f"{folder}: read-only file system; set ring_path to a partition that can be written", 1)
+        return complain(f"{place}: {ring_file.ERRORS[30]}", 1)
+    if not posix.access(place, posix.W_OK):
+        return complain(f"{place}: {ring_file.ERRORS[13]}", 1)
     free = medium.f_bavail * medium.f_frsize
-    if kind in ring_file.VOLATILE:
-        _line(False, config.ring_path, f"is on {kind.decode()}: it will not outlive a power cycle")
-    elif free < config.ring_size and status.st_mode & 0o170000 == 0o040000:
-        return complain(f"{folder}: {free} bytes free, the ring needs {config.ring_size}; set ring_size", 1)
-    else:
-        _line(True, f"{config.ring_path} on {kind.decode()}", "")
+    if free < config.ring_size - size:
+        return complain(f"{place}: {free} bytes free, the ring needs {config.ring_size - size}; set ring_size", 1)
+    doubt = ring_file.doubts(on)
+    _line(not doubt, path if doubt else f"{path} on {on.decode()}", doubt)
     return 0
+
+
+def exists(path: str) -> bool:
+    """Is there anything?"""
+    try:
+        posix.stat(path)
+    except OSError:
+        return False
+    return True
 
 
 def try_open(path: bytes, flags: int) -> int:

@@ -192,6 +192,33 @@ def test_advice_does_not_speak_of_a_next_kill_when_none_was_recorded(scene: Scen
     assert not any("next kill" in line for line in next_steps(Screen(), gather(scene.flush().load())))
 
 
+def test_advice_says_why_no_mapping_is_known_to_have_grown(scene: Scene) -> None:
+    scene.run(200, b"leakd", leaker)
+    scene.record(60)
+    assert next_steps(Screen(), gather(scene.flush().load()))[0] == (
+        "The mappings of leakd were never read: that takes root, and growth for longer than mapping_interval."
+    )
+    scene.sample(mappings=True)
+    assert next_steps(Screen(), gather(scene.flush().load()))[0] == (
+        "The mappings of leakd were read only once: record for longer, or set a shorter mapping_interval."
+    )
+
+
+def test_advice_says_when_no_mapping_stands_out(scene: Scene) -> None:
+    program = scene.run(200, b"leakd", leaker)
+    for n in range(3):
+        scene.record(20)
+        scene.encoder.begin(scene.now_ms, 0)
+        scene.rows.put(scene.tables["mappings"], program.key, (9, 9, 1, 100 + n))
+        for number in range(9):
+            row = program.key + b" /lib/lib%d.so" % number
+            scene.rows.put(scene.tables["mapping"], row, (*[100 + 90 * n] * 5, 0))
+        scene.encoder.end()
+    assert next_steps(Screen(), gather(scene.flush().load()))[0] == (
+        "No single mapping of leakd stands out: --json shows how much each of them grew."
+    )
+
+
 def test_advice_says_of_memory_without_a_name_no_more_than_is_known(scene: Scene) -> None:
     """A library's zeroed data are shown as [anon] too."""
     scene.run(200, b"leakd", leaker, mapping=b"[anon]")

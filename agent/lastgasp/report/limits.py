@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lastgasp.analysis.cost import RATE_AFTER_MS
 from lastgasp.analysis.facts import Facts
+from lastgasp.analysis.growth import Life
 from lastgasp.analysis.trend import Confidence
 from lastgasp.report import units
 from lastgasp.report.answer import main_place, mapping_name
@@ -98,6 +99,14 @@ def advice(screen: Screen, facts: Facts) -> None:
         screen.wrap(line, "  ", "    ")
 
 
+def _why_no_place(life: Life, name: str) -> str:
+    if life.where is None:
+        return f"The mappings of {name} were never read: that takes root, and growth for longer than mapping_interval."
+    if life.where.grown is None:
+        return f"The mappings of {name} were read only once: record for longer, or set a shorter mapping_interval."
+    return f"No single mapping of {name} stands out: --json shows how much each of them grew."
+
+
 def next_steps(screen: Screen, facts: Facts) -> list[str]:
     """What to do, the most useful first."""
     found = []
@@ -109,7 +118,7 @@ def next_steps(screen: Screen, facts: Facts) -> list[str]:
             found.append(f"Record {name} for longer: a longer curve tells a leak from growth that stops.")
         place = main_place(life)
         if place is None:
-            found.append(f"Which mapping of {name} grew is unknown: set a shorter mapping_interval.")
+            found.append(_why_no_place(life, name))
         elif place[0] == b"[heap]":
             found.append(
                 f"[heap] is what malloc gives: look at what {name} allocates once per request, packet or timer and"

@@ -9,14 +9,17 @@ import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fake_proc import FakeProc
 
+from lastgasp.recorder import agent as agent_module
 from lastgasp.recorder import identity, requests, ring_file
 from lastgasp.recorder.agent import Agent, log_clock_us, wall_offset_ns
 from lastgasp.recorder.config import Config
 from lastgasp.recorder.kernel_log import SIGNS
+from lastgasp.recorder.rows import Rows
 from lastgasp.timeline.load import load
 from lastgasp.timeline.model import Boot
 
@@ -302,3 +305,50 @@ def test_being_held_up_between_two_clocks_is_no_clock_step(monkeypatch: pytest.M
     monkeypatch.setattr(time, "clock_gettime_ns", boot)
     monkeypatch.setattr(time, "time_ns", wall)
     assert wall_offset_ns() == 1_700_000_000_000_000_000
+
+
+def test_what_was_recorded_is_on_flash_even_if_the_agent_itself_fails(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clocked = machine()
+    agent = clocked.agent
+
+    class Loop:
+        catch_signals = watch = unwatch = staticmethod(lambda *_: None)
+
+        def wait(self, timeout_ms: int) -> None:
+            clocked.now_ms += timeout_ms
+
+    agent.loop = Loop()  # type: ignore[assignment]
+    put, count = Rows.put, 0
+
+    def fail(*arguments: Any) -> None:
+        nonlocal count
+        count += 1
+        if count > 50:
+            raise MemoryError
+        put(*arguments)
+
+    monkeypatch.setattr(Rows, "put", fail)
+    with pytest.raises(MemoryError):
+        agent.run()
+    (recording,) = load(clocked.config.ring_path)
+    assert recording.samples == agent.sampler.samples > 3
+    assert not recording.clean_stop
+    assert not recording.undecodable
+
+
+def test_sleep_is_no_missed_tick(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """CLOCK_BOOTTIME goes on in suspend: a device that slept for an hour did not starve its agent for an hour."""
+    clocked = machine()
+    slept_ms = 0
+    monkeypatch.setattr(agent_module, "suspended_ms", lambda: slept_ms)
+    clocked.run(20)
+    assert clocked.agent.missed_ticks == 0
+    slept_ms = 3_600_000
+    clocked.now_ms += slept_ms
+    clocked.run(20)
+    assert clocked.agent.missed_ticks == 0
+    clocked.now_ms += 60_000
+    clocked.run(20)
+    assert clocked.agent.missed_ticks == 60_000 // clocked.config.interval

@@ -65,8 +65,12 @@ def wall_offset_ns() -> int:
 
 def log_clock_us(at_ms: int) -> int:
     """A time by the kernel log's clock, or a little before: it stops in suspend, and nothing corrects its rate."""
-    suspended = time.clock_gettime_ns(time.CLOCK_BOOTTIME) - time.clock_gettime_ns(time.CLOCK_MONOTONIC)
-    return (at_ms - suspended // 1_000_000) * 999
+    return (at_ms - suspended_ms()) * 999
+
+
+def suspended_ms() -> int:
+    """For how long this machine has slept since it booted."""
+    return (time.clock_gettime_ns(time.CLOCK_BOOTTIME) - time.clock_gettime_ns(time.CLOCK_MONOTONIC)) // 1_000_000
 
 
 def read_boot_id(root: bytes) -> bytes:
@@ -114,6 +118,7 @@ class Agent:
         self.trigger_errno = 0
         self.started_ms = clock()
         self.missed_ticks = 0
+        self._slept_ms = suspended_ms()  # when a tick was missed last
         self.early_writes = 0
         self.marks = 0  # since marks_since_ms
         self.marks_since_ms = self.started_ms
@@ -136,8 +141,12 @@ class Agent:
         """Until SIGTERM or SIGINT; then everything is on flash and the stop is marked as a clean one."""
         self.loop.catch_signals(self._on_signal)
         self.start()
-        while not self.stopping:
-            self.turn()
+        try:
+            while not self.stopping:
+                self.turn()
+        except BaseException:  # what nobody foresaw: memory refused to ourselves, a mistake of ours
+            self.writer.flush()
+            raise
         self.stop()
 
     def start(self) -> None:
@@ -195,8 +204,10 @@ class Agent:
         self.due_ms += interval
         if self.due_ms <= now:
             missed = (now - self.due_ms) // interval + 1
-            self.missed_ticks += missed
             self.due_ms += missed * interval
+            slept = suspended_ms()
+            self.missed_ticks += max(0, missed - (slept - self._slept_ms) // interval)
+            self._slept_ms = slept
         if slow:
             self.slow_due_ms = now + self.config.slow_interval
             self._put_own(now)

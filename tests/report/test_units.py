@@ -80,6 +80,17 @@ def test_the_date_is_left_out_where_everything_happened_on_one_day() -> None:
     assert units.near(last, Span(first, tomorrow, 9_000, 9, 1_000)) == "2026-11-23 12:00:09"
 
 
+def test_the_date_is_not_left_out_where_the_recording_began_at_an_unknown_one() -> None:
+    first, last = Moment(1, 0, None), Moment(2, 9_000, NOON)
+    assert units.near(last, Span(first, last, 9_000, 9, 1_000)) == "2026-11-23 12:00:00"
+
+
+def test_an_uptime_tells_of_which_boot_where_there_are_several() -> None:
+    first, last = Moment(1, 0, None), Moment(2, 9_000, None)
+    assert units.near(last, Span(first, last, 9_000, 9, 1_000)) == "uptime 0:00:09 of boot 2"
+    assert units.near(first, Span(first, first, 9_000, 9, 1_000)) == "uptime 0:00:00"
+
+
 def test_a_clock_beyond_every_calendar_is_told_all_the_same() -> None:
     assert units.utc((1 << 62) * SECOND).endswith("s after 1970")
 

@@ -74,9 +74,11 @@ def stamp(at: Moment) -> str:
 
 
 def near(at: Moment, span: Span) -> str:
-    """As ``stamp``, without the date where everything recorded happened on that day."""
-    days = {stamp(of)[:10] for of in (at, span.first, span.last) if of.wall_ns is not None}
-    return stamp(at)[-8:] if at.wall_ns is not None and len(days) == 1 else stamp(at)
+    """As ``stamp``, without the date where everything recorded happened on that day; an uptime with its boot."""
+    if at.wall_ns is None:
+        return stamp(at) + (f" of boot {at.boot}" if span.first.boot != span.last.boot else "")
+    same_day = all(of.wall_ns is not None and stamp(of)[:10] == stamp(at)[:10] for of in (span.first, span.last))
+    return stamp(at)[-8:] if same_day else stamp(at)
 
 
 def utc(wall_ns: int) -> str:

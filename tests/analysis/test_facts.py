@@ -190,6 +190,12 @@ def test_boots_follow_one_another_with_the_time_between_them(scene: Scene) -> No
     assert (first.samples, second.samples) == (60, 60)
 
 
+def test_how_long_a_machine_was_off_is_unknown_where_its_clock_went_back(scene: Scene) -> None:
+    scene.record(60).flush()
+    scene.boot(2, wall="2026-11-22 15:00:00").record(60)
+    assert facts(scene).boots[1].off_ms is None
+
+
 def test_the_usual_interval_is_that_without_pressure(scene: Scene) -> None:
     scene.interval_s = 5
     scene.record(300)

@@ -46,7 +46,7 @@ class BootSpan:
     samples: int
     interval_ms: int | None  # usual distance of samples; None: fewer than two
     pressure_ms: int  # of it under memory pressure
-    off_ms: int | None  # between the end of the boot before and this one; None: first boot, or clock not set
+    off_ms: int | None  # between the end of the boot before and this one; None: first boot, clock not set or set back
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ def boot_spans(recording: Recording) -> list[BootSpan]:
         first = moment(recording.boots, index, boot.first_ms)
         off = None
         if found and found[-1].last.wall_ns is not None and first.wall_ns is not None:
-            off = max(0, first.wall_ns - found[-1].last.wall_ns) // 1_000_000
+            off = (first.wall_ns - found[-1].last.wall_ns) // 1_000_000
         found.append(
             BootSpan(
                 index + 1,
@@ -82,7 +82,7 @@ def boot_spans(recording: Recording) -> list[BootSpan]:
                 len(boot.sample_at),
                 usual_interval_ms([boot]),
                 sum(to_ms - from_ms for from_ms, to_ms in boot.pressure_spans()),
-                off,
+                off if off is None or off >= 0 else None,
             )
         )
     return found

@@ -15,10 +15,12 @@ from lastgasp.analysis.oom_events import OomEvent
 from lastgasp.analysis.times import Span
 from lastgasp.analysis.trend import Confidence, Shape
 from lastgasp.report import units
+from lastgasp.report.visible import fit
 
 Text = Callable[[bytes], str]
 AT_ONCE_MS = 2_000
 SUSPICIOUS_BYTES = 256 * 1024  # growth that is worth a suspicion in the answer
+MAPPING_WIDTH = 40
 PLACE_SHARE = 0.2  # of the growth: below, a mapping is not worth a place in the answer
 
 
@@ -71,7 +73,7 @@ def main_place(life: Life) -> tuple[bytes, float] | None:
 
 def mapping_name(name: bytes, text: Text) -> str:
     """What to call a mapping: a file by its last name, others as the kernel does."""
-    return text(name.rpartition(b"/")[2] or name)
+    return fit(text(name.rpartition(b"/")[2] or name), MAPPING_WIDTH)
 
 
 def since(life: Life, span: Span) -> str:

@@ -10,6 +10,7 @@ from lastgasp.report import units
 from lastgasp.report.screen import Screen
 
 BOOTS_SHOWN = 8
+CLOCKS_SHOWN = 4
 ENTRIES_SHOWN = 16
 KINDS = {"mark": "mark", "alert": "ALERT", "alert.end": "alert over", "config": "configuration"}
 ENDS = {
@@ -46,7 +47,10 @@ def span(screen: Screen, facts: Facts) -> None:
         "",
         "        ",
     )
-    for step in facts.clock_steps:
+    for step in _some(facts.clock_steps, CLOCKS_SHOWN):
+        if step is None:
+            screen.line(f"clock   … set {len(facts.clock_steps) - CLOCKS_SHOWN:,} more times")
+            continue
         way = "forward" if step.by_ms > 0 else "back"
         boot = f" of boot {step.at.boot}" if len(facts.boots) > 1 else ""
         screen.wrap(

@@ -42,4 +42,5 @@ class Mirror:
                 posix.write(self._fd, frame)
             except OSError as error:
                 self.errno = error.errno or 0
+                return  # said again the next time: what came behind a hole could not be recovered
         self._at = len(writer.encoder.payload)

@@ -352,3 +352,20 @@ def test_sleep_is_no_missed_tick(machine: Machine, monkeypatch: pytest.MonkeyPat
     clocked.now_ms += 60_000
     clocked.run(20)
     assert clocked.agent.missed_ticks == 60_000 // clocked.config.interval
+
+
+def test_without_privileges_the_kernel_wakes_us_by_a_longer_window(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine.fake.machine(stalled_us=5)
+    asked: list[bytes] = []
+
+    def write(_: int, data: bytes) -> int:
+        asked.append(data)
+        if data.split()[2] == b"1000000\0":
+            raise OSError(22, "emulated")
+        return len(data)
+
+    monkeypatch.setattr(posix, "write", write)
+    assert machine().agent.trigger_errno == 0
+    assert asked[-1] == b"some 200000 2000000\0", "psi.rst: unprivileged windows are multiples of 2 s"

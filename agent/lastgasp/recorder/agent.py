@@ -33,7 +33,8 @@ CLOCK_STEP_NS = 500_000_000
 KEY_INTERVAL = 2  # every other block can be decoded alone
 PAUSE_MS = 50  # a kernel that talks all the time wakes the agent no more often than this
 DEAF_MS = 60_000  # a log that cannot be read is tried again after so long
-TRIGGER = b"some 100000 1000000\0"  # 100 ms of stall within a second; the kernel overwrites the last byte
+# 100 ms of stall within a second; the kernel overwrites the last byte. Without CAP_SYS_RESOURCE whole two seconds.
+TRIGGERS = (b"some 100000 1000000\0", b"some 200000 2000000\0")
 OWN = (
     b"missed_ticks",
     b"write_errors",
@@ -284,7 +285,10 @@ class Agent:
         try:
             fd = posix.open(root + b"proc/pressure/memory", posix.O_RDWR | posix.O_CLOEXEC | posix.O_NONBLOCK)
             try:
-                posix.write(fd, TRIGGER)
+                try:
+                    posix.write(fd, TRIGGERS[0])
+                except OSError:
+                    posix.write(fd, TRIGGERS[1])
             except OSError:
                 posix.close(fd)
                 raise

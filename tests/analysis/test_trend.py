@@ -281,6 +281,22 @@ def test_growth_that_stands_still_at_the_end_is_a_suspicion_at_most(until: float
     assert len(certain) <= len(found) * 0.05, certain
 
 
+INTERPRETER = "0:11640 200:11652 400:11672 2900:11676 11400:11680 15900:11692 18400:11696 19400:11700 22300:11704" + (
+    " 26900:11708 27400:11724 33900:11728 34400:11736 38400:11756 39400:11764 40400:11768"
+)
+SCREEN = (
+    "0:3820 2900:3844 3900:3848 5900:3852 7900:3856 8900:3860 15900:3864 16900:3868 17900:3872 19900:3880 20900:3884"
+)
+
+
+@pytest.mark.parametrize(("points", "until_ms", "samples"), [(INTERPRETER, 59_490, 121), (SCREEN, 25_496, 57)])
+def test_a_hundredth_more_in_a_minute_is_a_suspicion_at_most(points: str, until_ms: int, samples: int) -> None:
+    """Recorded of programs that do the same all the time (ms:kB)."""
+    pairs = [point.split(":") for point in points.split()]
+    verdict = judge([int(ms) for ms, _ in pairs], [int(kb) * KB for _, kb in pairs], until_ms, samples)
+    assert verdict.shape is not Shape.LEAK or verdict.confidence is Confidence.LOW, verdict
+
+
 def test_what_only_grows_back_to_where_it_was_is_a_suspicion_at_most() -> None:
     verdict = recorded(lambda x: 9 * MB - 6 * MB * min(1, x / 0.5) + 8 * MB * max(0, x - 0.6), 60, 0.5)
     assert verdict.shape is not Shape.LEAK or verdict.confidence is Confidence.LOW, verdict

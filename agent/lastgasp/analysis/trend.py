@@ -226,9 +226,17 @@ class _Curve:
             return True
         if end < self.cells or self._stands_still(start, per_cell) or self.floor[-1] <= self.floor[0]:
             return True
+        if sure is Confidence.HIGH:
+            return False
+        if self._slight(start):
+            return True
         # A heap fills fast and then creeps: its holes are used again and again, but hardly ever given back.
         paces = [piece.rise / (piece.end - piece.start - 1) for piece in self.pieces if piece.end <= start]
-        return sure is not Confidence.HIGH and max(paces, default=0.0) > CREEP * per_cell
+        return max(paces, default=0.0) > CREEP * per_cell
+
+    def _slight(self, start: int) -> bool:
+        """Is the growth since then hardly more than what goes up and down in a program of this size?"""
+        return self.floor[-1] - self.floor[start] < WAVE * self.floor[-1]
 
     def _stands_still(self, start: int, per_cell: float) -> bool:
         """Has it just stopped, for longer than it ever paused before?"""
@@ -303,7 +311,8 @@ class _Curve:
         if self.cells - at[-1] > 1.5 * max(landings) or max(landings) < 3:
             return None
         start = max(at[0] - max(landings), 0)
-        sure = Confidence.MEDIUM if len(at) > 4 else Confidence.LOW
+        pauses = self.cells - at[-1] > max(landings)
+        sure = Confidence.LOW if len(at) < 5 or pauses or self._slight(start) else Confidence.MEDIUM
         return self.verdict(Shape.LEAK, sure, start, self.cells, lines.slope(floor[start:]))
 
     def _grew_and_stopped(self, level: int, grown: int) -> Verdict:

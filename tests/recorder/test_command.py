@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
+import resource
 import signal
 import socket
 import stat
@@ -354,3 +356,36 @@ def test_an_agent_that_was_started_without_standard_error_records_all_the_same(d
         agent.terminate()
         agent.wait(30)
     assert agent.returncode == 0
+
+
+def test_no_descriptor_would_be_inherited(device: Device) -> None:
+    agent = device.start()
+    folder = Path(f"/proc/{agent.pid}/fdinfo")
+    for entry in folder.iterdir():
+        if int(entry.name) > 2:
+            (flags,) = [line.split()[1] for line in entry.read_text().splitlines() if line.startswith("flags:")]
+            assert int(flags, 8) & os.O_CLOEXEC, os.readlink(folder.with_name("fd") / entry.name)
+
+
+def without_privileges() -> None:
+    """In the child: no CAP_IPC_LOCK and no CAP_SYS_RESOURCE after exec, and nothing may be locked."""
+    library = ctypes.CDLL(None)
+    for capability in (14, 24):
+        library.prctl(24, capability, 0, 0, 0)  # PR_CAPBSET_DROP
+    resource.setrlimit(resource.RLIMIT_MEMLOCK, (0, 0))
+
+
+def test_what_protects_the_agent_and_is_refused_is_noted_not_fatal(device: Device) -> None:
+    device.configure(oom_score_adj="-999", lock_memory="yes")
+    agent = subprocess.Popen([*COMMAND, "run", "--config", str(device.config)], preexec_fn=without_privileges)
+    try:
+        until(lambda: agent.poll() is not None or device.samples() >= 1)
+        status = device.run("status").stdout
+    finally:
+        agent.terminate()
+        agent.wait(30)
+    assert agent.returncode == 0
+    assert "\nnote: oom_score_adj -999 was refused: errno 13\n" in status
+    assert "\nnote: memory could not be locked: samples may be late when memory is short\n" in status
+    (start,) = device.events("start")
+    assert b"memory could not be locked" in start["note"], "the last note wins in a dict of them"

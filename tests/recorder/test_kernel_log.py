@@ -11,7 +11,7 @@ import pytest
 from taped import Taped
 
 from lastgasp.proc import kmsg
-from lastgasp.recorder.kernel_log import FULL_REPORTS, OTHER_LINES, KernelLog
+from lastgasp.recorder.kernel_log import FULL_REPORTS, OTHER_LINES, REPORT_LIMIT, KernelLog
 
 LOGS = Path(__file__).parents[1] / "oomlogs"
 
@@ -170,3 +170,14 @@ def test_what_the_kernel_says_after_the_start_is_new_whatever_its_clock(kernel: 
     kernel.log.since_us = 36_000_000_000
     assert not kernel.says(b"4,1,600000000,-;app invoked oom-killer: gfp_mask=0\n")
     assert kernel.says(b"4,2,600000001,-;app invoked oom-killer: gfp_mask=0\n")
+
+
+def test_a_driver_that_shouts_during_a_report_does_not_fill_the_ring(kernel: Kernel) -> None:
+    kernel.says(b"4,1,1000000,-;app invoked oom-killer: gfp_mask=0\n")
+    shout = b"wlan0: firmware " + b"x" * 900
+    kernel.says(*[b"3,%d,1500000,-;%s\n" % (number, shout) for number in range(2, 600)])
+    kernel.says(b"3,600,1600000,-;Out of memory: Killed process 7 (app)\n")
+    assert kernel.log._size > 2 * REPORT_LIMIT
+    kept = kernel.kept()
+    assert 0.9 * REPORT_LIMIT <= sum(len(record) for record in kept) <= 1.05 * REPORT_LIMIT
+    assert kept[-1].startswith(b"3,600,")

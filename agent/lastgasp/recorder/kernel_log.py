@@ -2,7 +2,8 @@
 
 A report begins with a line that ``proc.kmsg`` knows and lasts until LINGER_US after the last such line, by the
 kernel's clock; everything the kernel says in between is kept as it came, interleaved or not. Under a storm of
-reports the first FULL_REPORTS of an hour are kept whole, of the others only the lines that say who and why.
+reports the first FULL_REPORTS of an hour are kept whole, of the others only the lines that say who and why; and so is
+what comes behind REPORT_LIMIT, which no report reaches, but a driver that shouts while memory is short does.
 """
 
 import posix
@@ -18,6 +19,7 @@ BATCH = 1500  # bytes of records in one ring record
 DRAIN = 400  # records read before others get their turn
 LINGER_US = 2_000_000
 FULL_REPORTS = 12
+REPORT_LIMIT = 256 * 1024  # bytes of text: a table of 2,500 tasks
 SIGNS = 3 * FULL_REPORTS  # so many readings in an hour that found an OOM report or kill are written at once
 OTHER_LINES = 60  # an hour, of grave messages that belong to no report
 HEADLINES = (
@@ -46,6 +48,7 @@ class KernelLog:
         self.since_us = 0  # older records are of no interest
         self._reporting_until_us = -1
         self._full = True
+        self._size = 0  # bytes kept of this report
         self._hour_began_us = 0
         self.signs_this_hour = self.reports_this_hour = self._lines_this_hour = 0
         try:
@@ -104,9 +107,12 @@ class KernelLog:
                 self.reports += 1
                 self.reports_this_hour += 1
                 self._full = self.reports_this_hour <= FULL_REPORTS
+                self._size = 0
             self._reporting_until_us = at_us + LINGER_US
         if at_us <= self._reporting_until_us:
-            return self._full or any(mark in text for mark in HEADLINES), begins
+            self._size += len(text)
+            whole = self._full and self._size <= REPORT_LIMIT
+            return whole or any(mark in text for mark in HEADLINES), begins
         if level <= self.level and self._lines_this_hour < OTHER_LINES:
             self._lines_this_hour += 1
             return True, False

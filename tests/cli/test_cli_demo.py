@@ -32,7 +32,6 @@ def alive(name: str) -> list[int]:
 
 def test_the_demo_names_the_leaker_and_nobody_else_and_leaves_nothing_behind(tmp_path: Path) -> None:
     before = groups()
-    began = time.monotonic()
     done = subprocess.run(
         [sys.executable, str(DEMO)],
         capture_output=True,
@@ -41,7 +40,6 @@ def test_the_demo_names_the_leaker_and_nobody_else_and_leaves_nothing_behind(tmp
         env={**os.environ, "TMPDIR": str(tmp_path)},
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert time.monotonic() - began < 75
     assert re.search(r"^  lg-leaker .* leak \(sure\)", done.stdout, re.M)
     assert "demo: lg-leaker was found, and neither of lg-sawtooth and lg-cache was accused" in done.stdout
     if "no OOM kill will be shown" not in done.stdout:

@@ -251,3 +251,14 @@ class TestNonsense:
     def test_the_largest_address_space_there_is(self) -> None:
         raw = area("0-100000000000000").replace(b"Size:               4", b"Size:  72057594037927")
         assert summed(raw).totals[b"[anon]"][SIZE] == 72057594037927
+
+
+def test_of_a_very_long_name_the_middle_is_left_out_and_no_memory_is_lost() -> None:
+    """Names come from an adversary: 20 ms of them, whole, would be megabytes of the agent's memory."""
+    summary = pid_smaps.Summary()
+    for number, library in enumerate((b"liba.so", b"libb.so", b"liba.so")):
+        start = 0x10000 + number * 0x100000
+        folder = b"/data/" + b"x" * 3000
+        summary.feed(b"%x-%x rw-p 00000000 00:00 5    %s/%s\nRss: 100 kB\n" % (start, start + 4096, folder, library))
+    assert {name[-7:]: sums[1] for name, sums in summary.totals.items()} == {b"liba.so": 200, b"libb.so": 100}
+    assert all(len(name) == pid_smaps.NAME_LIMIT and name.startswith(b"/data/x") for name in summary.totals)

@@ -14,10 +14,13 @@ _FIELDS = {
     b"Swap:": 5,
 }
 _FIRST = -(1 << 64)
+NAME_LIMIT = 160  # of longer ones the middle is left out: a file's own name, at the end, tells most
 
 
 class Summary:
     """Sums of COLUMNS (kB) by mapping name.
+
+    Memory: a name of at most NAME_LIMIT and six numbers for each.
 
     A file's mappings add up under its path, as the kernel writes it: a newline is "\\012", nothing else is escaped.
     So does its .bss, the nameless memory right behind its data. What is mapped behind a library by chance looks the
@@ -64,6 +67,8 @@ class Summary:
             return
         name = words[5].rstrip() if len(words) > 5 else b""
         if name:
+            if len(name) > NAME_LIMIT:
+                name = name[:40] + b"..." + name[43 - NAME_LIMIT :]
             if name != self._file:
                 self._base = start if self.mappings else _FIRST
             self._file = name if name[:1] == b"/" and access[3:] == b"p" else b""

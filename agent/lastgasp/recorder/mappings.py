@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 PIECE = 4096  # the kernel fills about a page per read and lets the target run in between
 ROWS = 24  # mappings written per process, the largest; the others are summed up
 MIN_KB = 32  # smaller ones are among the others
-NAME_LIMIT = 160
 REST = 1000  # times as long as the reading took
 
 OTHERS = b"[others]"
@@ -66,7 +65,7 @@ class Mappings:
         self._put(self._readings, key, (self.readings, summary.mappings, len(summary.totals), complete, took_us))
         written = set()
         for name, sums in listed:
-            ident = key + b" " + name[:NAME_LIMIT]
+            ident = key + b" " + name
             written.add(ident)
             self._put(self._table, ident, tuple(sums))
         # What is no longer among the largest must not seem to last.

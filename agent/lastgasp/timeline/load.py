@@ -148,7 +148,6 @@ class _Builder:
         self.decoder = Decoder(self)
         self.boot = Boot(b"")
         self._end_ms = 0  # of the last block's last record
-        self._table: TableDefinition | None = None
         self._kmsg_seen: set[bytes] = set()
 
     def goes_on_in(self, block: Block) -> bool:
@@ -223,7 +222,6 @@ class _Builder:
         if table.name == b"process":
             process = self._process(key)
             process.attributes.update((name.decode("ascii", "replace"), value) for name, value in pairs)
-            process.first_ms = process.first_ms or at_ms
 
     def gone(self, at_ms: int, table: TableDefinition, key: bytes, pairs: Pairs) -> None:
         """A process ended, or a mapping is no longer among the largest."""

@@ -46,8 +46,6 @@ class Process:
     key: bytes  # b"pid@start ticks"
     names: list[bytes] = field(default_factory=list)  # comm, the latest last
     attributes: dict[str, bytes] = field(default_factory=dict)
-    first_ms: int = 0
-    last_ms: int = 0  # last mention
     gone_ms: int | None = None
     exit_code: int | None = None  # as wait(2) gives it
 

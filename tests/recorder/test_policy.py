@@ -9,13 +9,14 @@ import pytest
 from fake_proc import PAGE_SIZE, FakeProc
 from taped import Taped
 
-from lastgasp.recorder import alerts
+from lastgasp.recorder import alerts, ring_file
 from lastgasp.recorder.alerts import CALM_MS, Alerts
 from lastgasp.recorder.config import Config
 from lastgasp.recorder.growth import Growth
 from lastgasp.recorder.pressure import HOLD_MS, Pressure
 from lastgasp.recorder.processes import Processes
 from lastgasp.recorder.wear import DAY_MS, Wear
+from lastgasp.ring.writer import RingWriter
 
 
 def test_plenty_of_memory_is_no_pressure() -> None:
@@ -192,3 +193,28 @@ def test_an_alert_shows_on_the_console_when_configured(
 
 def test_names_in_alerts_hold_nothing_that_a_terminal_obeys() -> None:
     assert alerts.printable(b"a\x1b[2J\nb\xff") == b"a?[2J?b?"
+
+
+def test_a_device_that_boots_again_and_again_keeps_to_its_budget(tmp_path: Path) -> None:
+    """Out of memory, watchdog, and the same again: ten minutes of pressure in each boot, for a day."""
+    budget, written = 1 << 20, 0
+    config = Config()
+    config.ring_path, config.ring_size = str(tmp_path / "ring"), 256 * 1024
+    for boot in range(144):
+        ring = ring_file.open_ring(config, bytes([boot] * 16))
+        wear = Wear(budget, 4096, 0, ring.early_writes, ring.covered_ms)
+        writer = RingWriter(ring.storage, ring.place, 4096, bytes([boot] * 16), lambda: 0)
+        for now_ms in range(0, 600_000, 5000):
+            writer.encoder.event(now_ms, b"mark", [(b"text", b"%d" % now_ms)])
+            if wear.allows(now_ms):
+                writer.flush()
+        written += writer.blocks_written * 4096
+        ring.storage.close()
+    assert 0.5 * budget < written < 2 * budget
+
+
+def test_what_was_spent_before_is_earned_again_by_time() -> None:
+    assert not Wear(1 << 20, 4096, spent=1000).allows(0)
+    assert Wear(1 << 20, 4096, spent=1000, during_ms=10 * DAY_MS).allows(0)
+    assert not Wear(0, 4096, during_ms=DAY_MS).allows(0)
+    assert not Wear(1 << 20, 4096, now_ms=5 * DAY_MS, spent=1000).allows(5 * DAY_MS)

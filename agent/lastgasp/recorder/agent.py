@@ -112,7 +112,7 @@ class Agent:
         self.mirror_errno = 0
         self.alerts = Alerts(self.encoder, config)
         self.pressure = Pressure(config.pressure_available, config.pressure_stall)
-        self.wear = Wear(config.flash_budget, ring.block_size)
+        self.wear = Wear(config.flash_budget, ring.block_size, clock(), ring.early_writes, ring.covered_ms)
         self.control = Control(config.control_socket, self._answer)
         self.loop = Loop()
         self._growth: Growth | None = None

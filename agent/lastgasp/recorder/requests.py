@@ -61,7 +61,7 @@ def reload(agent: "Agent") -> None:
             if note not in agent.ring.notes:
                 agent.ring.notes.append(note)
     if config.flash_budget != agent.config.flash_budget:
-        agent.wear = Wear(config.flash_budget, agent.ring.block_size)
+        agent.wear = Wear(config.flash_budget, agent.ring.block_size, now)
     agent.config = agent.alerts.config = config
     agent.sampler.take_over(config)
     agent.pressure.available, agent.pressure.stall = config.pressure_available, config.pressure_stall

@@ -41,7 +41,9 @@ class RingError(Exception):
 class OpenedRing:
     """A ring ready to be written."""
 
-    __slots__ = ("block_size", "end_ms", "file_system", "notes", "place", "same_boot", "storage")
+    __slots__ = (
+        "block_size", "covered_ms", "early_writes", "end_ms", "file_system", "notes", "place", "same_boot", "storage",
+    )  # fmt: skip
 
     def __init__(self, storage: FileStorage, place: Place, block_size: int) -> None:
         self.storage = storage
@@ -49,6 +51,8 @@ class OpenedRing:
         self.block_size = block_size
         self.same_boot = False  # the newest block in it is of this boot
         self.end_ms = 0  # and begins then
+        self.early_writes = 0  # that the blocks in it tell of
+        self.covered_ms = 0  # for how long machines ran while they were written
         self.file_system = b""  # type, empty if unknown
         self.notes: list[str] = []
 
@@ -92,6 +96,8 @@ def open_ring(config: "Config", boot_id: bytes, root: bytes = b"/") -> OpenedRin
         _recover(ring, found, root)
     ring.same_boot = found.boot_id == boot_id
     ring.end_ms = found.end_ms
+    ring.early_writes = found.early_writes
+    ring.covered_ms = found.covered_ms
     if device:
         ring.file_system = b"none: a block device"
     else:

@@ -22,7 +22,7 @@ RECENT = 2 * SPARE_DISTANCE
 class Found:
     """What is in a ring: the place to go on, and of the newest block what later decisions need."""
 
-    __slots__ = ("blocks", "boot_id", "end_ms", "newer_format", "place", "raw_size")
+    __slots__ = ("blocks", "boot_id", "covered_ms", "early_writes", "end_ms", "newer_format", "place", "raw_size")
 
     def __init__(self) -> None:
         self.place: Place | None = None  # None: no block in it yet
@@ -31,6 +31,8 @@ class Found:
         self.boot_id = b""  # boot that wrote the newest block
         self.raw_size = 0  # bytes of its payload before compression
         self.end_ms = 0  # a time (ms since that boot) that the newest block reaches back to
+        self.early_writes = 0  # writes of blocks that were not full, since the oldest one that is kept
+        self.covered_ms = 0  # how long the boots lasted that are in it, as far as it tells
 
 
 def blank_block(block_size: int) -> bytes:
@@ -84,7 +86,9 @@ def find_place(storage: "Storage", slots: int, block_size: int) -> Found:
     found = Found()
     recent: dict[int, tuple[int, int]] = {}  # slot: block number, write number
     newest_write = newest_block = newest_slot = -1
+    oldest_write = oldest_block = 1 << 64
     ring_id = 0
+    boot, lasted_ms = b"", 0
     for slot in range(slots):
         try:
             block = storage.read(slot * block_size, block_size)
@@ -97,6 +101,12 @@ def find_place(storage: "Storage", slots: int, block_size: int) -> Found:
         header = HEADER.unpack_from(block)
         block_number, write_number = header[7], header[9]
         found.blocks += 1
+        oldest_write, oldest_block = min(oldest_write, write_number), min(oldest_block, block_number)
+        if header[12] != boot:
+            boot = header[12]
+            found.covered_ms += lasted_ms
+            lasted_ms = 0
+        lasted_ms = max(lasted_ms, header[13] // 1_000_000)
         if block_number >= newest_block - RECENT:
             recent[slot] = block_number, write_number
         if write_number > newest_write:
@@ -108,7 +118,9 @@ def find_place(storage: "Storage", slots: int, block_size: int) -> Found:
             newest_block = block_number
             for old in [s for s, (number, _) in recent.items() if number < newest_block - RECENT]:
                 del recent[old]
+    found.covered_ms += lasted_ms
     if found.blocks:
+        found.early_writes = max(0, (newest_write - oldest_write) - (newest_block - oldest_block))
         head = (newest_slot + 1) % slots
         for _ in range(RECENT):
             number, write_number = recent.get(head, (-1, -1))

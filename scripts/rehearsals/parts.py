@@ -40,11 +40,11 @@ def fresh_disk(image: Path, size: str) -> Path:
 
 
 def check_disk(image: Path) -> tuple[int, str]:
-    """Let e2fsck replay the journal and mend what it can; its exit status (4 and above is bad) and first words."""
+    """Let e2fsck replay the journal and mend what it can; its exit status (4 and above is bad) and words."""
     tool = require("e2fsck", "e2fsprogs")
     done = subprocess.run([tool, "-f", "-p", str(image)], capture_output=True, text=True, check=False)
     lines = [line.partition(": ")[2] or line for line in done.stdout.splitlines()]
-    return done.returncode, lines[0] if lines else "no word"
+    return done.returncode, "; ".join(lines[:-1]) or "clean"  # the last line tells how full it is
 
 
 def take_file(image: Path, path: str, target: Path) -> Path:

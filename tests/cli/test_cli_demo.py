@@ -50,6 +50,11 @@ def test_the_demo_names_the_leaker_and_nobody_else_and_leaves_nothing_behind(tmp
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_demo_cleans_up(tmp_path: Path, number: int) -> None:
+    """Also one in the background of a script, which has been told to ignore Ctrl-C."""
+
+    def in_child() -> None:
+        signal.signal(signal.SIGINT, signal.SIG_DFL if number == signal.SIGINT else signal.SIG_IGN)
+
     before, programs = groups(), set(alive("lg-leaker"))
     process = subprocess.Popen(
         [sys.executable, str(DEMO)],
@@ -57,6 +62,7 @@ def test_an_interrupted_demo_cleans_up(tmp_path: Path, number: int) -> None:
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "TMPDIR": str(tmp_path)},
+        preexec_fn=in_child,
     )
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline and not set(alive("lg-leaker")) - programs:

@@ -18,13 +18,15 @@ from bed.guest import LINE_LIMIT, Disk, Guest, arguments
 from bed.targets import BOARDS, KERNELS
 
 # Finds the serial line as QEMU would, says what a guest says when it is up, and gives the line to a shell. The first
-# argument is what it says; the second, a sed script, what happens to all that the shell says. The line stays its own:
-# when it is killed, whatever the shell has started cannot keep the line open.
+# argument is what it says, in pieces between bars; the second, a sed script, what happens to all that the shell says.
+# The line stays its own: when it is killed, whatever the shell has started cannot keep the line open.
 PRETENDED = r"""
-import os, re, subprocess, sys, threading
+import os, re, subprocess, sys, threading, time
 line = int(re.search(r"fd=(\d+)", " ".join(sys.argv))[1])
 said, script = sys.argv[1:3]
-os.write(line, said.encode())
+for piece in said.split("|"):
+    os.write(line, piece.encode())
+    time.sleep(0.05)
 shell = subprocess.Popen("sh 2>&1 | sed -u '%s'" % script if script else "exec sh 2>&1", shell=True,
                          stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 def listen():
@@ -62,6 +64,9 @@ class TestBoot:
         up = start(echo=echo)
         assert up.boot_s > 0
         assert echo.getvalue() == READY.encode()
+
+    def test_its_word_may_come_in_pieces(self, start: Start) -> None:
+        assert start("noise\nBE|D-REA|DY 1.2|3\n").run("echo here") == (0, "here\n")
 
     def test_a_guest_that_is_reset_is_up_again(self, start: Start) -> None:
         up = start()

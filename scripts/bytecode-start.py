@@ -4,14 +4,21 @@ For ``run`` it gives memory back that only the interpreter's start needed, befor
 place there, and loads the agent's modules without the import system's notes on each.
 """
 
+import gc
 import marshal
 import posix
 import sys
 
 FOLDER = __file__.rpartition("/")[0] or "."  # type: ignore[name-defined,unused-ignore]
-# glibc keeps freed memory in per-thread caches that one small thread never fills again: 200 kB.
-TUNABLES = b"glibc.malloc.tcache_count=0"
+# glibc keeps freed memory in caches that one small thread never fills again (200 kB), and at the end of the heap
+# (60 kB; six system calls and page faults a sample to do without).
+TUNABLES = (
+    b"glibc.malloc.tcache_count=0:glibc.malloc.mxfast=0:glibc.malloc.trim_threshold=16384:glibc.malloc.top_pad=4096"
+)
 SOCKET_NAMES = ("socket", "AF_UNIX", "SOCK_STREAM", "SOCK_DGRAM", "SOCK_CLOEXEC", "SOCK_NONBLOCK")
+POSIX_NAMES: tuple[str, ...] = ()  # what the agent and the import system use; build-bytecode fills it in
+# Their classes and functions serve codecs other than UTF-8, which is built in.
+TEXT_MODULES = ("encodings.aliases", "encodings.utf_8", "encodings", "codecs", "io", "abc")
 
 
 def tune_malloc() -> None:
@@ -28,8 +35,17 @@ def tune_malloc() -> None:
 
 
 def give_back() -> None:
-    """Forget what only the start needed: encodings' aliases, 600 socket constants, listings of the library."""
+    """Forget what only the start needed.
+
+    That is 600 names of sockets, 300 of system calls (40 kB), codecs (40 kB), listings of the library.
+    """
     import _socket
+
+    def keep(module: object, names: "tuple[str, ...]") -> None:
+        namespace = vars(module)
+        kept = {name: value for name, value in namespace.items() if name in names or name.startswith("__")}
+        namespace.clear()  # so that the large table goes, too
+        namespace.update(kept)
 
     for name in ("_ctypes", "_struct", "select", "zlib"):  # while the library can still be found
         try:
@@ -39,12 +55,19 @@ def give_back() -> None:
     small = sys.modules["_socket"] = type(sys)("_socket")
     for name in SOCKET_NAMES:
         setattr(small, name, getattr(_socket, name))
-    sys.modules["encodings.aliases"].aliases.clear()
+    keep(posix, POSIX_NAMES)
+    stderr = sys.stderr
+    if stderr is None or stderr.encoding == "utf-8":
+        for name in TEXT_MODULES:
+            vars(sys.modules.pop(name)).clear()
     sys.modules.pop("zipimport", None)
     sys.path_hooks[:] = sys.path_hooks[1:]
     sys.path[:] = [FOLDER]
     sys.path_importer_cache.clear()
     sys.stdin = sys.__stdin__ = None  # type: ignore[assignment,misc]
+    gc.collect()
+    keep(gc, ())
+    del sys.modules["gc"]
 
 
 def load() -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from test_command import Device
+from test_command import Device, until
 
 from lastgasp.analysis.cost import cost
 
@@ -44,3 +45,33 @@ def test_the_agent_is_known_by_its_name(device: Device) -> None:
     assert Path(f"/proc/{agent.pid}/comm").read_text() == "lastgasp-agent\n"
     device.stop(agent)
     assert cost(device.recording()).agents, "others may run beside it"
+
+
+def test_all_that_the_agent_is_asked_for_works_without_what_the_tree_leaves_out(device: Device) -> None:
+    """Names of system calls and codecs are taken out of the interpreter; what is loaded later needs some of them."""
+    device.configure(alert_available="100%", mapping_interval="1s", slow_interval="1s", alert_growth="python3 1k/h")
+    agent = device.start()
+    until(lambda: device.samples() > 15)
+    assert device.run("status").returncode == 0
+    device.configure(interval="200ms", alert_available="100%")
+    agent.send_signal(signal.SIGHUP)
+    assert device.run("selftest").returncode == 0
+    assert device.run("flush").returncode == 0
+    device.configure(interval="rubbish")
+    agent.send_signal(signal.SIGHUP)
+    until(lambda: device.ask_socket("flush") == "ok" and len(device.events("config")) == 2)
+    assert device.stop(agent) == (0, "")
+    assert [sorted(values) for values in device.events("config")] == [["read"], ["error"]]
+    assert device.events("alert")
+
+
+@pytest.mark.parametrize("language", ["C", "C.UTF-8", "de_DE.ISO-8859-15"])
+def test_it_runs_whatever_the_language_of_the_init_script(
+    device: Device, language: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LC_ALL", language)
+    agent = device.start()
+    assert device.stop(agent) == (0, "")
+    device.configure(ring_path="/proc/caf\u00e9")
+    refused = device.run("run")
+    assert (refused.returncode, refused.stderr.count("\n")) == (1, 1)

@@ -157,10 +157,10 @@ def parse(text: str, name: str) -> Config:
 def load(path: str) -> Config:
     """Read and parse a file. Raises ConfigError, also when it cannot be read."""
     try:
-        with open(path, encoding="utf-8", errors="surrogateescape") as file:
-            text = file.read(LIMIT + 1)
+        with open(path, "rb") as file:  # a text file would need codecs, which a device's agent does without
+            text = file.read(LIMIT + 1).decode("utf-8", "surrogateescape")
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}; leave --config out to run on the defaults") from None
     if len(text) > LIMIT:
-        raise ConfigError(f"{path}: more than {LIMIT} characters, this is no configuration")
+        raise ConfigError(f"{path}: more than {LIMIT} bytes, this is no configuration")
     return parse(text.removeprefix("\ufeff"), path)  # some editors begin a file with a byte order mark

@@ -38,8 +38,9 @@ if TYPE_CHECKING:
 RAW_TARGET = 4  # a block is closed when the payload is this many times its size, however well it compresses
 RAW_LIMIT = 6  # and dropped when it is this many times its size and storage still refuses it
 
-# A 4 KiB window and few hash bits: measured, the agent takes 40 kB less than with 8 KiB, for 9 % more bytes.
-LEVEL, WINDOW_BITS, MEMORY_LEVEL = 6, -12, 4
+# A window that holds the dictionary and half a block, and few hash bits: zlib takes 45 kB while it works instead of
+# 268. With 4 KiB it would be 30 kB, for 20 % more bytes on flash; with 16 KiB 78 kB for 7 % fewer (measured).
+LEVEL, WINDOW_BITS, MEMORY_LEVEL = 6, -13, 4
 
 # A slot given up by an early write is used again only this close behind the head, so that after a restart
 # the newest blocks are found together.

@@ -9,8 +9,8 @@ tune malloc; what is before it does not count. Stops after TICKS ticks.
 
 import _frozen_importlib
 import marshal
-import posix
 import sys
+from posix import O_RDONLY, close, open, read, readv, write  # names that the agent does not use are taken out of posix
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,16 +36,16 @@ hot = [""]  # the module that the agent's start is loading from its file of hot 
 
 def size_kb() -> int:
     """How much there is now."""
-    fd = posix.open("/proc/self/smaps_rollup", posix.O_RDONLY)
-    posix.readv(fd, [BUFFER])
-    posix.close(fd)
+    fd = open("/proc/self/smaps_rollup", O_RDONLY)
+    readv(fd, [BUFFER])
+    close(fd)
     at = BUFFER.find(b"Private_Dirty:") + 14
     return int(BUFFER[at : BUFFER.find(b"kB", at)])
 
 
 def tell(mark: bytes, name: str, size: int) -> None:
     """Say it."""
-    posix.write(1, b"%s %d %s\n" % (mark, size, name.encode()))
+    write(1, b"%s %d %s\n" % (mark, size, name.encode()))
 
 
 def find_and_load(name: str, import_: object) -> "ModuleType":
@@ -107,9 +107,10 @@ def watch(module: object, step: str) -> None:
     setattr(holder, last, told)
 
 
-with open(PROGRAM, "rb") as program:
-    program.seek(PYC_HEADER)
-    start = marshal.loads(program.read())
+fd = open(PROGRAM, O_RDONLY)
+read(fd, PYC_HEADER)
+start = marshal.loads(read(fd, 1 << 20))
+close(fd)
 tell(b"=", "the interpreter and this probe", size_kb())
 really_load = marshal.loads
 marshal.loads = loads  # type: ignore[assignment]

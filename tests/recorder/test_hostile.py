@@ -130,6 +130,26 @@ def test_a_storm_of_kills_is_sampled_once_a_tick_and_does_not_wear_the_flash(mac
     heard.close()
 
 
+def test_reports_from_before_the_start_are_kept_and_no_sign_of_trouble_now(machine: Machine) -> None:
+    """An agent that starts late reads what the kernel said earlier in this boot, weeks ago perhaps."""
+    clocked = machine()
+    agent = clocked.agent
+    said, heard = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    heard.setblocking(False)
+    agent.log.fd = heard.fileno()
+    said.send(b"4,1,2000000,-;cat invoked oom-killer: gfp_mask=0x0, order=0, oom_score_adj=0\n")
+    agent._on_log(agent.log.fd)
+    assert not agent.pressure.on
+    assert agent.sampler.samples == 0
+    assert agent.writer.blocks_written == 1, "it is on flash at once all the same"
+    said.send(b"4,2,9000000,-;dog invoked oom-killer: gfp_mask=0x0, order=0, oom_score_adj=0\n")
+    agent._on_log(agent.log.fd)
+    assert agent.pressure.on
+    assert agent.sampler.samples == 1
+    said.close()
+    heard.close()
+
+
 def turns(clocked: Clocked) -> int:
     """How often the loop comes round in a second of its clock, which poll() is made to turn."""
     count, end_ms = 0, clocked.now_ms + 1000

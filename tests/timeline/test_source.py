@@ -93,3 +93,9 @@ def test_gzip_of_no_recording_is_no_recording(tmp_path: Path) -> None:
     packed.write_bytes(gzip.compress(b"hello" * 1000))
     with pytest.raises(LoadError, match="no recording in these 5000 bytes"):
         load(str(packed))
+
+
+@pytest.mark.parametrize("path", ["/dev/zero", "/dev/null"])
+def test_what_has_no_end_is_refused(path: str) -> None:
+    with pytest.raises(LoadError, match="a character device, which holds no recording"):
+        load(path)

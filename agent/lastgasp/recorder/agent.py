@@ -316,16 +316,17 @@ class Agent:
 
     def _on_log(self, fd: int) -> None:
         now = self.clock()
+        news = self.log.caught_up
         reported = self.log.read(now)
         self._pause(fd, now + (DEAF_MS if self.log.errno else PAUSE_MS))
-        if reported:
+        if reported and news:
             self.pressure.sign(now)
             if now - self._report_ms >= self.config.pressure_interval:
                 self._report_ms = now
                 self.sample(now, False)
-            if self.log.signs_this_hour <= SIGNS or self.wear.allows(now):
-                self.flush()
             self.due_ms = min(self.due_ms, now + self.config.pressure_interval)
+        if reported and (self.log.signs_this_hour <= SIGNS or self.wear.allows(now)):
+            self.flush()
 
     def _on_connection(self, fd: int) -> None:
         client = self.control.accept()

@@ -46,6 +46,7 @@ class KernelLog:
         self.reports = 0  # OOM reports begun
         self.missed = 0  # times that the kernel overwrote records before they were read
         self.since_us = 0  # older records are of no interest
+        self.caught_up = False  # what was there at the start has been read: what comes now is news
         self._reporting_until_us = -1
         self._full = True
         self._size = 0  # bytes kept of this report
@@ -67,7 +68,8 @@ class KernelLog:
             try:
                 record = posix.read(self.fd, RECORD_LIMIT)
             except BlockingIOError:
-                self.since_us = 0  # what was there at the start has been read, what comes now is new
+                self.since_us = 0
+                self.caught_up = True
                 break
             except BrokenPipeError:
                 self.missed += 1

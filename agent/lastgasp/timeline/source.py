@@ -5,6 +5,8 @@ A scan needs to seek. What cannot be sought in is copied to an unnamed temporary
 
 from __future__ import annotations
 
+import os
+import stat
 import sys
 import tempfile
 import zlib
@@ -31,6 +33,8 @@ def opened(path: str) -> Iterator[BinaryIO]:
         if path == STDIN and sys.stdin is None:
             raise SourceError("standard input is closed")
         file: BinaryIO = sys.stdin.buffer if path == STDIN else stack.enter_context(open(path, "rb"))
+        if stat.S_ISCHR(os.fstat(file.fileno()).st_mode):
+            raise SourceError("a character device, which holds no recording; name a file or a block device")
         if not file.seekable():
             file = stack.enter_context(_copy(iter(partial(file.read, PIECE), b"")))
         if file.read(len(GZIP_MAGIC)) == GZIP_MAGIC:

@@ -8,7 +8,6 @@ One module per idea, and each knows only those above it in this list:
 - recordings:  what the laptop's side makes of the ring
 - oom:         a leak up to the OOM kill, on a fast disk, and on a slow one with and without locked memory
 - power_cut:   QEMU is killed while the agent writes
-- pmsg_kernel: a kernel with /dev/pmsg0, which Debian's lack
 - pmsg:        warm resets, and what the agent recovers from RAM
 - clock:       a device without a clock, which is then set
 """

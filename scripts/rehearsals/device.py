@@ -42,6 +42,7 @@ class Bench:
     kernel: Kernel
     folder: Path  # for what is made
     agent: Path  # the bytecode tree
+    pmsg_kernel: Path | None = None  # a folder with boot/vmlinuz-VERSION
 
     def file(self, name: str) -> Path:
         """A file of this bench."""

@@ -19,7 +19,7 @@ from lastgasp.recorder.agent import Agent
 from lastgasp.recorder.config import Config
 from lastgasp.timeline.load import load
 
-CALLS = ("open", "read", "pread", "close", "listdir", "readlink", "pwrite", "fdatasync", "write")
+CALLS = ("open", "read", "pread", "close", "listdir", "scandir", "readlink", "lseek", "pwrite", "fdatasync", "write")
 ERRNOS = (errno.EIO, errno.ENOSPC, errno.EMFILE, errno.ENOMEM, errno.ESRCH, errno.ENOENT, errno.EACCES, errno.EROFS)
 TICKS = 6
 

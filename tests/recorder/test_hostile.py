@@ -15,7 +15,7 @@ import pytest
 from fake_proc import FakeProc
 
 from lastgasp.recorder import agent as agent_module
-from lastgasp.recorder import identity, requests, ring_file
+from lastgasp.recorder import identity, protect, requests, ring_file
 from lastgasp.recorder.agent import Agent, log_clock_us, wall_offset_ns
 from lastgasp.recorder.config import Config
 from lastgasp.recorder.kernel_log import SIGNS
@@ -389,3 +389,42 @@ def test_without_privileges_the_kernel_wakes_us_by_a_longer_window(
     monkeypatch.setattr(posix, "write", write)
     assert machine().agent.trigger_errno == 0
     assert asked[-1] == b"some 200000 2000000\0", "psi.rst: unprivileged windows are multiples of 2 s"
+
+
+def test_a_mark_is_in_persistent_memory_before_it_is_answered(machine: Machine) -> None:
+    """The next thing that happens may be the reset that the mark announces."""
+    pmsg = machine.fake.path / "dev/pmsg0"
+    pmsg.touch()
+    clocked = machine(pmsg=True)
+    assert clocked.agent._answer(b"mark now pull the plug") == b"ok\n"
+    assert b"now pull the plug" in pmsg.read_bytes()
+
+
+def test_status_names_memory_that_cannot_be_seen(machine: Machine) -> None:
+    clocked = machine()
+    assert clocked.status()["absent zram"] == "ENOENT, this kernel has none"
+    assert clocked.status()["absent dma-buf totals"] == "ENOENT, this kernel has none"
+    (machine.fake.path / "sys/block/zram0").mkdir(parents=True)
+    assert "absent zram" not in clocked.status()
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "limit", "allowed"),
+    [
+        (b"000001ffffffffff", b"65536", True),
+        (b"0000000000004000", b"0", True),
+        (b"0000000000000000", b"unlimited", True),
+        (b"0000000000000000", b"8388608", False),
+        (b"000001ffffffbfff", b"65536", False),
+    ],
+)
+def test_memory_is_locked_only_where_that_cannot_make_later_allocations_fail(
+    capabilities: bytes, limit: bytes, allowed: bool
+) -> None:
+    status = b"Name:\tx\nCapPrm:\t0000000000004000\nCapEff:\t%s\nCapBnd:\t0000000000004000\n" % capabilities
+    limits = b"Limit  Soft  Hard  Units\nMax locked memory         %s         unlimited      bytes\n" % limit
+    assert protect.may_lock(status, limits) is allowed
+
+
+def test_locking_is_left_out_where_nothing_is_known() -> None:
+    assert not protect.may_lock(b"", b"")

@@ -43,6 +43,8 @@ def mark(agent: "Agent", text: bytes) -> bytes:
         return b"error %d marks in an hour are enough: more would push the recording out of the ring\n" % MARKS
     agent.marks += 1
     agent.encoder.event(now, b"mark", [(b"text", text)])
+    if agent.mirror is not None:  # what somebody was about to do may end in a reset
+        agent.mirror.update()
     return b"ok\n"
 
 

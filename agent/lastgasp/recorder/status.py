@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     Value = int | float | str | None
 
 READ_SLOWLY = (b"proc/zoneinfo", b"proc/slabinfo", b"proc/net/sockstat", b"proc/self/io")  # and not kept open
+ZRAM = (b"sys/block/zram0",)
+DMABUF = (b"sys/kernel/dmabuf/buffers", b"sys/kernel/debug/dma_buf/bufinfo")
 DAY_MS = 86_400_000
 RATE_AFTER_MS = 600_000  # before, the start itself is most of what was written
 YEAR_DAYS = 365.25
@@ -138,6 +140,10 @@ def absent(agent: "Agent") -> list[tuple[str, str]]:
     for path in READ_SLOWLY:
         if files.read(agent.sampler.root + path, 1) is None:
             found.append(("/" + path.decode(), why(files.last_errno)))
+    for name, folders in (("zram", ZRAM), ("dma-buf totals", DMABUF)):
+        errnos = [stat_errno(agent.sampler.root + folder) for folder in folders]
+        if all(errnos):
+            found.append((name, why(errnos[-1])))
     if agent.log.errno:
         found.append(("/dev/kmsg", why(agent.log.errno)))
     if agent.sampler.births.errno:
@@ -152,6 +158,15 @@ def absent(agent: "Agent") -> list[tuple[str, str]]:
     if agent.control.errno:
         found.append(("control socket", why(agent.control.errno)))
     return found
+
+
+def stat_errno(path: bytes) -> int:
+    """Why a path is not there; 0: it is."""
+    try:
+        posix.stat(path)
+    except OSError as error:
+        return error.errno or 0
+    return 0
 
 
 def why(errno: int) -> str:

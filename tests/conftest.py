@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from clocked import Machine
 from fake_proc import FakeProc
 from taped import Taped
 
@@ -34,3 +36,12 @@ def taped() -> Taped:
 def fake(tmp_path: Path) -> FakeProc:
     """A /proc to write."""
     return FakeProc(tmp_path / "root")
+
+
+@pytest.fixture
+def machine(tmp_path: Path, fake: FakeProc) -> Iterator[Machine]:
+    """Makes agents on one ring, and ends them."""
+    made = Machine(tmp_path, fake)
+    yield made
+    for clocked in made.made:
+        clocked.end()

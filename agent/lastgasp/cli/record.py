@@ -16,7 +16,8 @@ import sys
 import time
 from typing import TYPE_CHECKING, TextIO
 
-from lastgasp.recorder.agent import Agent, read_boot_id
+from lastgasp.recorder.agent import Agent
+from lastgasp.recorder.clocks import read_boot_id
 from lastgasp.recorder.config import Config
 from lastgasp.recorder.config_file import duration
 from lastgasp.recorder.ring_file import OpenedRing, open_ring

@@ -7,11 +7,10 @@ one. Nothing in here raises on account of what it reads or writes.
 import _signal
 import posix
 import select
-import time
 
-from lastgasp.proc import files
 from lastgasp.recorder import once
 from lastgasp.recorder.alerts import Alerts
+from lastgasp.recorder.clocks import CLOCK_STEP_NS, boot_ms, log_clock_us, read_boot_id, suspended_ms, wall_offset_ns
 from lastgasp.recorder.control import Control
 from lastgasp.recorder.kernel_log import SIGNS, KernelLog
 from lastgasp.recorder.loop import Loop
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
     from lastgasp.recorder.mirror import Mirror
     from lastgasp.recorder.ring_file import OpenedRing
 
-CLOCK_STEP_NS = 500_000_000
 KEY_INTERVAL = 2  # every other block can be decoded alone
 PAUSE_MS = 50  # a kernel that talks all the time wakes the agent no more often than this
 DEAF_MS = 60_000  # a log that cannot be read is tried again after so long
@@ -47,40 +45,6 @@ OWN = (
     b"log_missed",
     b"early_writes",
 )
-
-
-def boot_ms() -> int:
-    """Milliseconds since boot, suspend included (CLOCK_BOOTTIME, 2.6.39)."""
-    return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000
-
-
-def wall_offset_ns() -> int:
-    """CLOCK_REALTIME minus CLOCK_BOOTTIME, read with nothing in between: a delay would look like a step."""
-    for _ in range(3):
-        before = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
-        offset = time.time_ns() - before
-        if time.clock_gettime_ns(time.CLOCK_BOOTTIME) - before < CLOCK_STEP_NS // 10:
-            break
-    return offset
-
-
-def log_clock_us(at_ms: int) -> int:
-    """A time by the kernel log's clock, or a little before: it stops in suspend, and nothing corrects its rate."""
-    return (at_ms - suspended_ms()) * 999
-
-
-def suspended_ms() -> int:
-    """For how long this machine has slept since it booted."""
-    return (time.clock_gettime_ns(time.CLOCK_BOOTTIME) - time.clock_gettime_ns(time.CLOCK_MONOTONIC)) // 1_000_000
-
-
-def read_boot_id(root: bytes) -> bytes:
-    """The 16 bytes of this boot's random id, zeros if the kernel gives none."""
-    raw = (files.read(root + b"proc/sys/kernel/random/boot_id", 64) or b"").strip().replace(b"-", b"")
-    try:
-        return bytes.fromhex(raw.decode())[:16].ljust(16, b"\0")
-    except ValueError:
-        return bytes(16)
 
 
 class Agent:

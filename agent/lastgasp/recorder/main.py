@@ -83,11 +83,11 @@ def run(path: str | None) -> int:
             config = read_config(path, files)
         except files.ConfigError as error:
             return complain(str(error), 2)
-    from lastgasp.recorder import agent
+    from lastgasp.recorder import agent, clocks
 
     with once.borrowed("recorder.ring_file") as opener:
         try:
-            ring = opener.open_ring(config, agent.read_boot_id(b"/"))
+            ring = opener.open_ring(config, clocks.read_boot_id(b"/"))
         except opener.RingError as error:
             return complain(str(error), 1)
     for note in ring.notes:

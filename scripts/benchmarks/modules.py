@@ -17,6 +17,7 @@ from benchmarks.plan import Plan, Tree
 from benchmarks.table import aligned
 
 LEAST_KIB = 8  # steps that cost less are not shown
+CALLS_SHOWN = 10  # of each: later ones take and give back by turns
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,12 @@ def is_step(cost: Cost) -> bool:
     return "()" in cost.name
 
 
+def is_shown(step: Cost) -> bool:
+    """Does it tell something?"""
+    number = int(step.name.rpartition(" ")[2])
+    return number <= CALLS_SHOWN and (abs(step.own) >= LEAST_KIB or (step.whole >= LEAST_KIB and number == 1))
+
+
 def render(found: list[Cost]) -> str:
     """Both tables of what was imported and done."""
     modules = [("module", "own KiB", "with its imports", "then")]
@@ -69,7 +76,7 @@ def render(found: list[Cost]) -> str:
         line = ("  " * cost.depth + cost.name, str(cost.own), str(cost.whole), str(cost.after))
         if not is_step(cost):
             modules.append(line)
-        elif abs(cost.own) >= LEAST_KIB or (cost.whole >= LEAST_KIB and cost.name.endswith(" 1")):
+        elif is_shown(cost):
             steps.append(line)
     return "\n".join([*aligned(modules, bool), "", *aligned(steps, bool)]) + "\n"
 

@@ -16,7 +16,7 @@ from .filetree import FileTree
 from .guest import Disk, Guest
 from .kernel import KernelFiles
 from .packages import Archive
-from .targets import EXT4_MODULES, USERLAND_SUITE, Board, Kernel
+from .targets import EXT4_MODULES, LIBRARY_PACKAGES, USERLAND_SUITE, Board, Kernel
 
 SIZE = re.compile(r"\d+[KMG]")
 
@@ -28,8 +28,9 @@ class Setup:
     `mem` and `root` are sizes as QEMU and mke2fs write them (128M). Without `root` the root is the initramfs,
     where every file is memory; with it, an ext4 disk of that size. `data` is a size for a disk that goes when
     the guest goes, or an ext4 image that stays; it is mounted on /data. `iops` limits all disks together.
-    `files` are copied from host paths to guest paths, `modules` are there for modprobe, `append` are more
-    arguments for the kernel. With `own_kernel`, a folder with boot/vmlinuz-VERSION, that one is booted in place
+    `disks` are more images, which stay; nothing mounts them. `files` are copied from host paths to guest paths,
+    `programs` are (Debian package, path in it), `modules` are there for modprobe, `append` are more arguments
+    for the kernel. With `own_kernel`, a folder with boot/vmlinuz-VERSION, that one is booted in place
     of Debian's. A guest that `may_reset` starts again when it resets, with what is in its RAM.
     """
 
@@ -39,7 +40,9 @@ class Setup:
     root: str | None = None
     data: str | None = None
     iops: int | None = None
+    disks: list[Disk] = field(default_factory=list)
     files: list[tuple[Path, str]] = field(default_factory=list)
+    programs: list[tuple[str, str]] = field(default_factory=list)
     modules: list[str] = field(default_factory=list)
     append: str = ""
     own_kernel: Path | None = None
@@ -84,12 +87,14 @@ def _prepare(setup: Setup, folder: Path, run: Path) -> list[str]:
         kernel = KernelFiles(kernels.packages(kernels.kernel_packages(board.arch.kernel_package)))
     disk_modules = [*board.disk_modules, *EXT4_MODULES]
     root = userland.root(archive, board.arch)
-    userland.add_modules(root, kernel, disk_modules if setup.root or setup.data else [], setup.modules)
+    userland.add_modules(root, kernel, disk_modules if setup.root or setup.data or setup.disks else [], setup.modules)
+    for package, path in setup.programs:
+        userland.add_program(root, archive.packages([package, *LIBRARY_PACKAGES]), board.arch, path)
     for source, path in setup.files:
         root.host(source, path.lstrip("/"))
-    disks = []
+    disks: list[Disk] = []
     first = root
-    if setup.iops and not (setup.root or setup.data):
+    if setup.iops and not (setup.root or setup.data or setup.disks):
         raise BedError("a limit of disk operations wants a disk")
     if setup.root:
         if not SIZE.fullmatch(setup.root):
@@ -100,6 +105,7 @@ def _prepare(setup: Setup, folder: Path, run: Path) -> list[str]:
         root.ext4(disks[0].image, setup.root)
     if setup.data:
         disks.append(Disk(_data_image(setup.data, run), "data"))
+    disks += setup.disks
     (run / "initramfs").write_bytes(first.cpio())
     options = f"bed.data {setup.append}" if setup.data else setup.append
     command = guest.arguments(board, kernel.image, run / "initramfs", setup.mem, disks, setup.iops, options)

@@ -58,11 +58,11 @@ def root(archive: Archive, arch: Arch) -> FileTree:
     tree.file("etc/passwd", b"root::0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n")
     tree.file("etc/group", b"root:x:0:\nnogroup:x:65534:\n")
     tree.file("etc/os-release", b'ID=lastgasp-bed\nNAME="lastgasp test bed"\nVERSION_ID=1\n')
-    _add_program(tree, packages, arch, f"usr/bin/python{PYTHON}")
+    add_program(tree, packages, arch, f"usr/bin/python{PYTHON}")
     tree.link("usr/bin/python3", f"python{PYTHON}")
     for name in EXTENSIONS:
         tag = f"cpython-{PYTHON.replace('.', '')}-{arch.triplet}"
-        _add_program(tree, packages, arch, f"{LIBRARY}/lib-dynload/{name}.{tag}.so")
+        add_program(tree, packages, arch, f"{LIBRARY}/lib-dynload/{name}.{tag}.so")
     _add_stdlib(tree, archive)
     return tree
 
@@ -98,7 +98,7 @@ def _compiled(source: Path) -> Path:
     return target
 
 
-def _add_program(tree: FileTree, packages: list[Path], arch: Arch, path: str) -> None:
+def add_program(tree: FileTree, packages: list[Path], arch: Arch, path: str) -> None:
     """Add an executable or an extension module at its own path, and the libraries that it needs in lib/."""
     data = _find(packages, [path]).read_bytes()
     tree.file(path, data, 0o755)

@@ -15,6 +15,7 @@ from bed import bench, guest, userland
 from bed.errors import BedError
 from bed.filetree import FileTree
 from bed.guest import LINE_LIMIT, Disk, Guest, arguments
+from bed.packages import Archive
 from bed.targets import BOARDS, KERNELS
 
 # Finds the serial line as QEMU would, says what a guest says when it is up, and gives the line to a shell. The first
@@ -196,3 +197,24 @@ class TestSetup:
         with pytest.raises(BedError), bench.booted(setup):
             pass
         assert not list(tmp_path.glob("run-*")), "the run's folder is gone"
+
+    def test_more_disks_and_programs_of_packages(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        tree = FileTree()
+        monkeypatch.setattr(guest, "require", lambda tool, package: f"/bin/{tool}")
+        monkeypatch.setattr(userland, "root", lambda archive, arch: tree)
+        folders = [tmp_path / "tools", tmp_path / "libc6"]
+        monkeypatch.setattr(Archive, "packages", lambda archive, names: folders)
+        for name in ("kernel/boot/vmlinuz-1", "tools/usr/sbin/attach", "libc6/lib/ld-linux-armhf.so.3", "run/x"):
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).touch()
+        setup = replace(
+            self.setup,
+            own_kernel=tmp_path / "kernel",
+            disks=[Disk(tmp_path / "image", "medium")],
+            programs=[("tools", "usr/sbin/attach")],
+        )
+        command = bench._prepare(setup, tmp_path, tmp_path / "run")
+        assert any(word.endswith(",serial=medium") for word in command)
+        assert tree.nodes["usr/sbin/attach"].mode & 0o111
+        assert "lib/ld-linux-armhf.so.3" in tree.nodes
+        assert b"virtio_blk" in tree.nodes["etc/modules"].data

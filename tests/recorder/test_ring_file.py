@@ -8,6 +8,7 @@ import posix
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -187,3 +188,18 @@ def test_what_is_said_of_file_systems_is_true_of_them() -> None:
     assert ring_file.doubts(b"tmpfs") == "is on tmpfs: it will not outlive a power cycle"
     assert "only if the upper folder does" in ring_file.doubts(b"overlay")
     assert not ring_file.doubts(b"ubifs")
+
+
+def test_a_file_on_overlay_is_told_by_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the layers are different file systems, its device is one that is mounted nowhere."""
+
+    def of_overlay(path: str) -> SimpleNamespace:
+        return SimpleNamespace(st_dev=os.makedev(0, 41 if Path(path).is_dir() else 99))
+
+    (tmp_path / "proc/self").mkdir(parents=True)
+    (tmp_path / "proc/self/mountinfo").write_text("30 1 0:41 / / rw - overlay overlay rw,lowerdir=/rom\n")
+    monkeypatch.setattr(posix, "stat", of_overlay)
+    ring = ring_file.open_ring(configured(tmp_path / "ring"), bytes(16), f"{tmp_path}/".encode())
+    ring.storage.close()
+    assert ring.file_system == b"overlay"
+    assert ring.notes == [f"{tmp_path}/ring is on overlay: it outlives a power cycle only if the upper folder does"]

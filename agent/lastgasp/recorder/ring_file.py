@@ -101,7 +101,7 @@ def open_ring(config: "Config", boot_id: bytes, root: bytes = b"/") -> OpenedRin
     if device:
         ring.file_system = b"none: a block device"
     else:
-        _look_at_medium(ring, status.st_dev, config, root)
+        _look_at_medium(ring, path, root)
     return ring
 
 
@@ -155,13 +155,26 @@ def _block_size(storage: FileStorage, configured: int) -> int:
     return configured
 
 
-def _look_at_medium(ring: OpenedRing, device_number: int, config: "Config", root: bytes) -> None:
-    device = b"%d:%d" % (posix.major(device_number), posix.minor(device_number))
-    mounted = mounts.parse(files.lines(root + b"proc/self/mountinfo"))
-    ring.file_system = mounts.file_system(mounted, device) or b""
+def _look_at_medium(ring: OpenedRing, path: str, root: bytes) -> None:
+    ring.file_system = file_system(path, root)
     doubt = doubts(ring.file_system)
     if doubt:
-        ring.notes.append(f"{config.ring_path} {doubt}")
+        ring.notes.append(f"{path} {doubt}")
+
+
+def file_system(path: str, root: bytes = b"/") -> bytes:
+    """The type of the file system that a path is on, empty if unknown."""
+    mounted = mounts.parse(files.lines(root + b"proc/self/mountinfo"))
+    # On overlay a file has a device that is in no table of mounts; its folder has that of the mount.
+    for place in (path, path.rpartition("/")[0] or "/"):
+        try:
+            number = posix.stat(place).st_dev
+        except OSError:
+            continue
+        kind = mounts.file_system(mounted, b"%d:%d" % (posix.major(number), posix.minor(number)))
+        if kind:
+            return kind
+    return b""
 
 
 def doubts(kind: bytes) -> str:

@@ -80,8 +80,7 @@ def ring(config: Config) -> int:
             return complain(f"{path}: {ring_file.ERRORS.get(errno, why(errno))}", 1)
         _line(True, f"{path}, a block device", "")
         return 0
-    device = b"%d:%d" % (posix.major(status.st_dev), posix.minor(status.st_dev))
-    on = mounts.file_system(mounts.parse(files.lines(b"/proc/self/mountinfo")), device) or b"unknown"
+    on = ring_file.file_system(place) or b"unknown"
     medium = posix.statvfs(place)
     if medium.f_flag & posix.ST_RDONLY:
         return complain(f"{place}: {ring_file.ERRORS[30]}", 1)

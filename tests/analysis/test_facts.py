@@ -349,6 +349,27 @@ def test_only_who_records_is_the_agent(scene: Scene, name: bytes, command_line: 
     assert facts(scene).cost.agents == agents
 
 
+def test_of_several_agents_only_the_one_that_made_the_recording_counts(scene: Scene) -> None:
+    scene.event("machine", pid="51")
+    for pid, kb in ((50, 400), (51, 800), (52, 1200)):
+        scene.run(pid, b"lastgasp-agent", kb)
+    scene.record(5)
+    cost = facts(scene).cost
+    assert (cost.agents, cost.anon_bytes) == (1, 800 * KB)
+
+
+def test_early_writes_cost_flash_but_no_history(scene: Scene) -> None:
+    """They take turns in their slots: only full blocks push the oldest out."""
+    scene.interval_s = 5
+    for _ in range(12):
+        scene.record(100)
+        scene.flush()
+    recording = scene.load()
+    cost = gather(recording).cost
+    assert cost.writes > 2 * recording.blocks
+    assert cost.history_days == pytest.approx(scene.slots / recording.blocks * 1195 / 86_400, rel=0.01)
+
+
 def test_without_the_agents_process_its_cost_is_unknown(scene: Scene) -> None:
     scene.record(5)
     cost = facts(scene).cost

@@ -38,8 +38,9 @@ def cost(recording: Recording) -> Cost:
     agents = 0
     for boot in recording.boots:
         ticks = whole(boot.machine().get("clock_ticks"))
+        recorders = _recorders(boot)
         for process in boot.processes.values():
-            if not _is_agent(process):
+            if not (any(_is(process, *run) for run in recorders) if recorders else _is_agent(process)):
                 continue
             times, rows = boot.together("process", process.key, ("rss", "shared", "cpu_ticks"))
             if not rows:
@@ -54,6 +55,8 @@ def cost(recording: Recording) -> Cost:
     ring_bytes = recording.slots * recording.block_size
     written = recording.writes * recording.block_size
     per_day = round(written * DAY_MS / recorded_ms) if recorded_ms >= RATE_AFTER_MS else None
+    # What was written early takes turns in its slots: only full blocks push history out.
+    filled_per_day = (recording.blocks + recording.missing) * DAY_MS / recorded_ms if per_day else None
     return Cost(
         agents,
         max(rss, default=None),
@@ -65,12 +68,26 @@ def cost(recording: Recording) -> Cost:
         recording.writes,
         written,
         per_day,
-        ring_bytes / per_day if per_day else None,
+        recording.slots / filled_per_day if filled_per_day else None,
     )
 
 
+def _recorders(boot: Boot) -> list[tuple[int, int]]:
+    """Pid of the agent and when it said so (ms), of each time that it told who it is."""
+    told = [(event.values.get("pid", b""), event.at_ms) for event in boot.events if event.kind == "machine"]
+    return [(int(pid), at_ms) for pid, at_ms in told if pid.isdigit() and len(pid) < 10]
+
+
+def _is(process: Process, pid: int, at_ms: int) -> bool:
+    """Was that this process? A pid is used again, but not while it lives."""
+    return process.pid == pid and (process.gone_ms is None or process.gone_ms >= at_ms)
+
+
 def _is_agent(process: Process) -> bool:
-    """By the words of its command line, for the same commands also read recordings; without them by its name."""
+    """Of a recording that does not tell the agent's pid: by the words of its command line, or else by its name.
+
+    The same commands also read recordings.
+    """
     command_line = process.attributes.get("cmdline", b"")
     words = [word.rpartition(b"/")[2] for word in command_line.split(b" ") if not word.startswith(b"-")]
     if words and words[0].startswith(b"python"):

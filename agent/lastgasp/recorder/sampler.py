@@ -79,7 +79,7 @@ class Sampler:
                 found = identity.machine(self.root, version)
         except ImportError:
             found = [(b"agent", version)]
-        self.encoder.event(now_ms, b"machine", found)
+        self.encoder.event(now_ms, b"machine", [*found, (b"pid", b"%d" % posix.getpid())])
 
     def take_over(self, config: "Config") -> None:
         """Use another configuration from now on."""

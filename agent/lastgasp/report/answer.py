@@ -18,6 +18,7 @@ from lastgasp.report import units
 from lastgasp.report.visible import fit
 
 Text = Callable[[bytes], str]
+DOES = {Confidence.LOW: "may leak", Confidence.MEDIUM: "probably leaks", Confidence.HIGH: "leaks"}
 AT_ONCE_MS = 2_000
 SUSPICIOUS_BYTES = 256 * 1024  # growth that is worth a suspicion in the answer
 MAPPING_WIDTH = 40
@@ -47,7 +48,7 @@ def answer(facts: Facts, text: Text) -> list[str]:
 def _leak(facts: Facts, growth: Growth, text: Text) -> str:
     life = growth.worst
     verdict = life.verdict
-    does = "may leak" if verdict.confidence is Confidence.LOW else "leaks"
+    does = DOES[verdict.confidence] if life.leaks else DOES[Confidence.LOW]
     sentence = (
         f"{_who(life, text)} {does} {units.rate(verdict.per_s, facts.span.recorded_ms)}: it grew by"
         f" {units.size(verdict.grown)} in {units.duration(verdict.until_ms - verdict.since_ms)}, to"

@@ -93,7 +93,7 @@ def _row(screen: Screen, growth: Growth, seconds: int) -> None:
     said = VERDICTS.get(verdict.shape, verdict.shape.value)
     if leak:
         said += {Confidence.LOW: "? (uncertain)", Confidence.MEDIUM: " (likely)", Confidence.HIGH: " (sure)"}[
-            verdict.confidence
+            verdict.confidence if life.leaks else Confidence.LOW
         ]
     cut = screen.fit(name, NAMES - len(lives)).rstrip() + lives
     screen.line(

@@ -114,7 +114,7 @@ def next_steps(screen: Screen, facts: Facts) -> list[str]:
     if leaks:
         life = leaks[0].worst
         name = screen.text(life.name)
-        if life.verdict.confidence is Confidence.LOW:
+        if not life.leaks:
             found.append(f"Record {name} for longer: a longer curve tells a leak from growth that stops.")
         place = main_place(life)
         if place is None:

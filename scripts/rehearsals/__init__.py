@@ -2,12 +2,14 @@
 
 One module per idea, and each knows only those above it in this list:
 
-- checks:      one line for each thing that was checked or measured
-- parts:       what is built for a guest: the agent's bytecode, a leaker, disks
-- device:      a guest with the agent on it, and what is asked of the agent there
-- recordings:  what the laptop's side makes of the ring
-- oom:         a leak up to the OOM kill, on a fast disk, and on a slow one with and without locked memory
-- power_cut:   QEMU is killed while the agent writes
-- pmsg:        warm resets, and what the agent recovers from RAM
-- clock:       a device without a clock, which is then set
+- checks:       one line for each thing that was checked or measured
+- parts:        what is built for a guest: the agent's bytecode, a leaker, disks
+- device:       a guest with the agent on it, and what is asked of the agent there
+- recordings:   what the laptop's side makes of the ring
+- oom:          a leak up to the OOM kill, on a fast disk, and on a slow one with and without locked memory
+- power_cut:    QEMU is killed while the agent writes
+- pmsg:         warm resets, and what the agent recovers from RAM
+- clock:        a device without a clock, which is then set
+- media:        where a ring may be: disks, file systems, simulated NAND flash
+- file_systems: two runs on each medium, which is then filled up
 """

@@ -48,8 +48,8 @@ class Bench:
         """A file of this bench."""
         return self.folder / f"{self.board.arch.name}-{name}"
 
-    def setup(self, name: str, data: Path, settings: dict[str, str], **changes: Any) -> Setup:
-        """A small machine with the agent, the leaker and a disk on /data. ``changes`` are those to the Setup."""
+    def setup(self, name: str, data: Path | None, settings: dict[str, str], **changes: Any) -> Setup:
+        """A small machine with the agent, the leaker and maybe a disk on /data. ``changes`` are those to the Setup."""
         config = self.file(f"{name}.conf")
         config.write_text("".join(f"{key} = {value}\n" for key, value in (SETTINGS | settings).items()))
         files = [
@@ -57,7 +57,8 @@ class Bench:
             (config, CONFIG),
             (parts.build_leaker(self.folder, self.board.arch), "opt/leakd"),
         ]
-        setup = Setup(self.board, self.kernel, MEM[self.board.arch.name], ROOT, str(data), files=files, append=SMALL)
+        disk = str(data) if data else None
+        setup = Setup(self.board, self.kernel, MEM[self.board.arch.name], ROOT, disk, files=files, append=SMALL)
         return replace(setup, **changes)
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from lastgasp.timeline.model import Boot, Message
 from rehearsals.checks import Checks
+from rehearsals.media import MEDIA, PACKAGES, Medium
 from rehearsals.recordings import Told, around_ms, longest_gap_ms, not_kept, of_report
 from stories import leak_ends_in_a_group_kill
 
@@ -67,3 +68,13 @@ def test_checks_are_told_one_a_line_and_counted(capsys: pytest.CaptureFixture[st
     checks.measured("c")
     assert checks.failed == 1
     assert capsys.readouterr().out == "ok      armhf oom: a\nFAILED  armhf oom: b\nfigure  armhf oom: c\n"
+
+
+def test_a_bare_disk_is_as_large_as_the_ring_and_holds_nothing(tmp_path: Path) -> None:
+    bare = Medium("bare", ":", ":", make=(), ring="/dev/medium")
+    assert bare.image(tmp_path / "disk", 4096).read_bytes() == bytes(4096)
+    assert not bare.is_file
+
+
+def test_of_each_program_that_makes_a_disk_the_package_is_known() -> None:
+    assert {medium.make[0] for medium in MEDIA if medium.make} == set(PACKAGES)

@@ -237,7 +237,7 @@ class TestShippedTrees:
         assert "/root/" not in text
         assert tree.files["proc/sys/kernel/hostname"] == b"bed\n"
 
-    def test_none_is_larger_than_a_reviewer_can_bear(self) -> None:
+    def test_none_is_too_large_to_be_read_in_a_change(self) -> None:
         for path in trees.FOLDER.glob("*.tree"):
             assert path.stat().st_size < 150_000, path
 

@@ -46,6 +46,8 @@ def main(command: str, words: list[str], config_path: str | None) -> int:
             return selftest.main(config)
     except NoAgent as error:
         return complain(str(error), 3)
+    if command == "mark":
+        return complain('a mark is one text, in quotes: lastgasp-agent mark "test 7"', 2)
     return complain(f"no such command, or not with these words: {' '.join([command, *words])!r}; see --help", 2)
 
 

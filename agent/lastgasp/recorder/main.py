@@ -96,7 +96,9 @@ def run(path: str | None) -> int:
         protect.set_name()
         adj_errno = protect.set_oom_score_adj(config.oom_score_adj)
         if adj_errno:
-            ring.notes.append(f"oom_score_adj {config.oom_score_adj} was refused: errno {adj_errno}")
+            ring.notes.append(
+                f"oom_score_adj {config.oom_score_adj} was refused (errno {adj_errno}): that takes CAP_SYS_RESOURCE"
+            )
         if config.lock_memory and protect.lock_memory():
             ring.notes.append("memory could not be locked: samples may be late when memory is short")
     agent.Agent(config, ring, reload).run()

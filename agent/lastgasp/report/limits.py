@@ -5,7 +5,6 @@ from __future__ import annotations
 from lastgasp.analysis.cost import RATE_AFTER_MS
 from lastgasp.analysis.facts import Facts
 from lastgasp.analysis.growth import Life
-from lastgasp.analysis.trend import Confidence
 from lastgasp.report import units
 from lastgasp.report.answer import main_place, mapping_name
 from lastgasp.report.screen import Screen

@@ -127,9 +127,9 @@ def away_mib(processes: Iterable[Process], pid: int, era: Era, total: int, page_
     """How far a process is from being the next to be killed, in MiB that it would have to grow by, all else equal.
 
     0 or less: it is the next, and that much less would spare it. None: it may not be killed, or isn't there. For a
-    sample of a recording, from 6.2 on and before 7.1, this is within the kernel's own error: /proc shows exact sizes there (in
-    later stable releases), while badness is reckoned from counters that lack up to 32 pages for each of four sizes and
-    each CPU; with more CPUs than 16, twice their number instead of 32.
+    sample of a recording, from 6.2 on and before 7.1, the kernel's own error comes on top: later stable releases show
+    exact sizes in /proc, while badness is reckoned from counters that lack up to 32 pages for each of four sizes and
+    each CPU; with more CPUs than 16, up to twice their number instead of 32.
     """
     ranked = rank(processes, era, total)
     this = next((entry for entry in ranked if entry.pid == pid), None)

@@ -26,6 +26,8 @@ KILLED_CUT = re.compile(rb"(?:(.{0,200}?): )?Killed process :?(\d{1,10})(?:,? UI
 SCORE = re.compile(rb"(?:(.{0,200}?): )?[Kk]ill process (\d{1,10}) \((.*)\) (?:with )?score (-?\d{1,10}) or ", re.S)
 SHARING = re.compile(rb"Kill process (\d{1,10}) \((.*)\) sharing same memory", re.S)
 VALUE = re.compile(rb"(total-vm|vsz|anon-rss|file-rss|shmem-rss|pgtables|oom_score_adj|UID):(-?\d{1,18})")
+EXITING = re.compile(rb"(?:(.{0,200}?): )?OOM victim (\d{1,10}) \((.*)\) is already exiting", re.S)
+PINNED = re.compile(rb"oom killer \d{1,10} \(.*\) has mm pinned by \d", re.S)
 GROUP = re.compile(rb"Tasks in (.*) are going to be killed due to memory\.oom\.group set")
 REAPED = re.compile(rb"oom_reaper: reaped process :?(\d{1,10}) \((.*)\),? (?:now )?(anon-rss:.*)$", re.S)
 NOT_REAPED = re.compile(rb"oom_reaper: unable to reap pid:(\d{1,10}) \(")
@@ -57,6 +59,7 @@ def begins(text: bytes) -> bool:
     return (
         text.startswith(CHOSE)
         or (b"ill" in text and (KILLED_CUT.match(text) or SCORE.match(text)) is not None)
+        or (b"exiting" in text and EXITING.match(text) is not None)
         or PANIC.match(text) is not None
         or NO_KILLABLE.match(text) is not None
     )
@@ -68,13 +71,7 @@ def read(text: bytes, block: Block) -> bool:
         return _chose(text, block)
     if b"ill" in text:
         return _kills(text, block)
-    if match := PANIC.match(text):
-        block.report.panic = match[1].strip()
-    elif NO_KILLABLE.match(text):
-        block.report.no_killable = True
-    elif not (block.report.sysrq and IGNORED.match(text)):
-        return False
-    return _end(block)
+    return _ends(text, block)
 
 
 def reaped(text: bytes, blocks: list[Block]) -> Block | None:
@@ -103,7 +100,7 @@ def refused(text: bytes) -> Refusal | None:
 
 
 def _chose(text: bytes, block: Block) -> bool:
-    report = block.report
+    report, whole = block.report, text
     if where := WHERE.match(text):
         report.constraint = next((known for known in Constraint if known.encode() == where[1]), report.constraint)
         report.nodemask, report.cpuset, report.mems_allowed = where[2], where[3], where[4]
@@ -111,7 +108,7 @@ def _chose(text: bytes, block: Block) -> bool:
     end = CHOSE_END.search(text)
     if end is None:
         if b",task=" in text:
-            block.held = text  # cut, or a newline in the name
+            block.held = whole  # cut, or a newline in the name
         return True
     report.chosen_pid, report.chosen_uid = int(end[1]), int(end[2])
     _groups(text[: end.start()], block)
@@ -159,22 +156,28 @@ def _kills(text: bytes, block: Block) -> bool:
     if match := GROUP.match(text):
         report.group_kill = match[1]
         return True
+    if PINNED.match(text):
+        return True
     if match := KILLED_CUT.match(text):
         block.held = text
         _victim(int(match[2]), match[3], match[1], {}, block)
         return _end(block)
-    if NO_KILLABLE.match(text):
+    return _ends(text, block)
+
+
+def _ends(text: bytes, block: Block) -> bool:
+    """Reports without a kill."""
+    report = block.report
+    if match := PANIC.match(text):
+        report.panic = match[1].strip()
+    elif match := EXITING.match(text):
+        _how(match[1] or b"", block)
+        report.exiting = Victim(int(match[2]), match[3], how=match[1] or b"")
+    elif NO_KILLABLE.match(text):
         report.no_killable = True
-        return _end(block)
-    return _panics(text, block)
-
-
-def _panics(text: bytes, block: Block) -> bool:
-    match = PANIC.match(text)  # "… and no killable processes"
-    if match:
-        block.report.panic = match[1].strip()
-        return _end(block)
-    return False
+    elif not (report.sysrq and IGNORED.match(text)):
+        return False
+    return _end(block)
 
 
 def _victim(pid: int, name: bytes, how: bytes | None, values: dict[str, int], block: Block) -> None:

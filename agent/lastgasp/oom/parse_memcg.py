@@ -8,6 +8,7 @@ from lastgasp.oom.block import MOST_ROWS, Block, Section
 from lastgasp.oom.report import Constraint
 
 OF_LIMIT = re.compile(rb"Task in (.{1,4096}) killed as a result of limit of (.*)$", re.S)
+OF_GROUP = re.compile(rb"Memory limit reached of cgroup (.*)$", re.S)
 USAGE = re.compile(rb"(memory|memory\+swap|swap|kmem): usage (\d{1,20})kB, limit (\d{1,20})kB, failcnt (\d{1,20})")
 STATS = b"Memory cgroup stats"
 OLD_STAT = re.compile(rb"([a-z_()]{1,40}):(\d{1,20})(KB)?")
@@ -40,6 +41,10 @@ def read(text: bytes, block: Block) -> bool:
         return True
     if match := OF_LIMIT.match(text):
         block.memcg(task_path=match[1], path=match[2].rstrip())
+        block.report.constraint = Constraint.MEMCG
+        return True
+    if match := OF_GROUP.match(text):
+        block.memcg(path=match[1].rstrip())
         block.report.constraint = Constraint.MEMCG
         return True
     return block.section == Section.MEMCG and _stat(text, block)

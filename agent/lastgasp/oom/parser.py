@@ -17,7 +17,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from lastgasp.oom import parse_header, parse_kill, parse_memcg, parse_meminfo, parse_tasks, userspace
+from lastgasp.oom import gfp, parse_header, parse_kill, parse_memcg, parse_meminfo, parse_tasks, userspace
 from lastgasp.oom.block import MOST_UNKNOWN, Block, Section
 from lastgasp.oom.log import Line, Log
 from lastgasp.oom.report import Place, Report
@@ -30,7 +30,7 @@ LATE_LINES = 500
 GAP_LINES = 2_000
 REBOOT = b"Linux version "
 NEXT = re.compile(rb"(?:<\d>)?\[ {0,9}\d{1,10}\.\d{6}\](?:\[ {0,9}[TC]\d{1,10}\])? ")
-HINTS = (b"oom", b"OOM", b"emory", b"ill", b"low on", b"SIG", b"[  pid  ]", b"[ pid ]")
+HINTS = (b"oom", b"OOM", b"emory", b"ill", b"low on", b"SIG", b"mem avail", b"PID:", b"[  pid  ]", b"[ pid ]")
 
 
 class Parser:
@@ -42,12 +42,12 @@ class Parser:
         self._number = 0
         self._sysrq = False
         self._before = Line(b"")
-        self._lmk = userspace.Lowmemorykiller()
+        self._killers = userspace.Killers()
 
     def feed(self, line: bytes) -> list[Report]:
         """Take the next line; the reports that are finished by now."""
         self._number += 1
-        if not self._open and not self._lmk.pending and not any(hint in line for hint in HINTS):
+        if not self._open and not self._killers.pending and not any(hint in line for hint in HINTS):
             if len(line) < 256:
                 self._before = self._log.read(line)
             return []
@@ -58,15 +58,18 @@ class Parser:
         """The log ends: what is left."""
         for block in self._open:
             block.finished = True
-        self._add(self._lmk.end())
+        self._add(self._killers.end())
         return self._finished()
 
     def _finished(self) -> list[Report]:
         done = []
         while self._open and (self._open[0].finished or len(self._open) > MOST_OPEN):
             block = self._open.pop(0)
-            block.report.place = replace(block.report.place, last_line=block.last_line)
-            done.append(block.report)
+            report = block.report
+            if report.gfp_flags is None and report.gfp_mask is not None:
+                report.gfp_flags = gfp.decode(report.gfp_mask, report.kernel)
+            report.place = replace(report.place, last_line=block.last_line)
+            done.append(report)
         return done
 
     def _take(self, line: Line) -> None:
@@ -167,7 +170,7 @@ class Parser:
         text = line.text
         if block.held is not None and not block.held.startswith(b"free "):
             held, block.held = block.held + b"\n" + text, None
-            if len(text) <= 512 and parse_kill.read(held, block) and block.held is None:
+            if not parse_kill.begins(text) and parse_kill.read(held, block) and block.held is None:
                 self._count(block, line, True)
                 return
             block.held = None
@@ -236,17 +239,14 @@ class Parser:
                     block.finished = True
 
     def _of_user_space(self, line: Line) -> bool:
-        ended, taken = self._lmk.read(line, self._number)
+        ended, taken = self._killers.read(line, self._number)
         self._add(ended)
-        if taken:
-            return True
-        report = userspace.read(line, self._number)
-        self._add(report)
-        return report is not None
+        return taken
 
-    def _add(self, report: Report | None) -> None:
-        if report is not None:
-            self._open.append(Block(report, last_line=report.place.last_line, finished=True))
+    def _add(self, reports: list[Report]) -> None:
+        for report in reports:
+            last = report.place.first_line + report.lines - 1
+            self._open.append(Block(report, last_line=last, finished=True))
 
 
 def parse(lines: Iterable[bytes]) -> Iterator[Report]:

@@ -109,7 +109,8 @@ class Victim:
     shmem_rss_kb: int | None = None
     pgtables_kb: int | None = None
     oom_score_adj: int | None = None
-    score: int | None = None  # "score S or sacrifice child", before 5.1
+    rss_kb: int | None = None  # where it is told as one number: by user-space killers
+    score: int | None = None  # "score S or sacrifice child", before 5.1; what a user-space killer went by
     how: bytes = b""  # what stood before "Killed process": Out of memory, Memory cgroup out of memory, …
     sacrificed_for: int | None = None  # pid of the parent in whose place this child was killed, before 5.1
     reaped: bool = False  # the oom_reaper said so
@@ -182,6 +183,7 @@ class Report:
     chosen_uid: int | None = None
     victims: list[Victim] = field(default_factory=list)
     panic: bytes | None = None  # the kernel's words
+    exiting: Victim | None = None  # 6.16 and later: the chosen one was dying already, so nobody was killed
     refusal: Refusal | None = None  # a report of its own kind: all else is None
     no_killable: bool = False  # "Out of memory and no killable processes..."
 

@@ -37,6 +37,10 @@ def test_3_5_counts_pages_and_takes_30_off_the_adj_of_root() -> None:
     assert badness.of_3_5(Usage(5_000, 500, 59, adj=100, privileged=True), TOTAL) == 5_559 + 70 * 27
     assert badness.of_3_5(Usage(400, privileged=True), TOTAL) == 1  # 400 - 30 * 27 < 1
     assert badness.of_3_5(Usage(5_000, adj=-1000), TOTAL) is None
+    # A 3.7 in a group of 100 MiB (from a patch's message on linux-mm) printed score 669: 17,132 of 25,600.
+    group = Usage(17_839, page_tables=43, privileged=True)
+    assert badness.of_3_5(group, 25_600) == 17_839 + 43 - 30 * 25
+    assert oom_score(ERAS[2], group, 25_600) == 669
 
 
 def test_3_14_takes_3_percent_of_the_points_of_root() -> None:

@@ -149,7 +149,6 @@ def _adj(task: Task) -> int:
 def _kernels(report: Report, victim: Victim | None, rows: Sequence[Task]) -> int | None:
     """The process that the kernel chose. Its table and kill line may name another thread of it."""
     pid = report.chosen_pid
-    victim = victim or report.exiting
     if pid is None and victim is not None:
         pid = victim.sacrificed_for or victim.tgid or victim.pid
     row = next((task for task in rows if task.pid == pid), None)

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 
 from lastgasp.oom.badness import ERAS, NEWEST, Era, era_of
-from lastgasp.oom.report import Constraint, Report, Task
+from lastgasp.oom.report import Constraint, Killer, Report, Task
 
 VERSION = re.compile(rb"(\d{1,3})\.(\d{1,3})(?:\.(\d{1,3}))?")
 # PAGE_COUNTER_MAX, and what v1 kernels before it printed: no limit. Also with larger pages, and on 32 bit in pages.
@@ -59,7 +59,6 @@ def find(report: Report) -> Found:
         evidence.append(text)
 
     columns = set(report.columns or ())
-    zones = report.zones
     if b"rss_anon" in columns:
         within((6, 8), (1000,), "column rss_anon: 6.8 or later")
     elif b"pgtables_bytes" in columns:
@@ -70,14 +69,14 @@ def find(report: Report) -> Found:
         within((3, 6), (4, 0), "columns nr_ptes and swapents, no nr_pmds: 3.6 to 3.19")
     elif b"oom_adj" in columns:
         within((2, 6, 36), (3, 6), "column oom_adj: 2.6.36 to 3.5")
-    kernel_kills = [victim for victim in report.victims if victim.pid > 0]
+    kernel_kills = report.victims if report.killer == Killer.KERNEL else []
     if any(victim.score is not None for victim in kernel_kills):
         within((2, 6, 36), (5, 1), "“score … or sacrifice child”: before 5.1")
     elif any(victim.pgtables_kb is not None for victim in kernel_kills):
         within((5, 4), (1000,), "page tables in the kill line: 5.4 or later")
     if report.chosen_pid is not None:
         within((5, 0), (1000,), "“oom-kill:” line: 5.0 or later")
-    if any(b"boost" in zone.kb for zone in zones):
+    if any(b"boost" in zone.kb for zone in report.zones):
         within((5, 16), (1000,), "“boost:” in a zone's line: 5.16 or later")
     possible = _overlapping(low, high)
     if not possible:

@@ -35,7 +35,6 @@ class Block:
     row_line: int = 0  # of the last row of the table
     held: bytes | None = None  # a line that goes on in the next
     asked: tuple[int, bytes, int, bytes] | None = None  # "Kill process": pid, name, score, what stood before
-    stats_of: bytes | None = None  # the group whose statistics follow
     uptime_us: int | None = None  # of the last line that was its own
     last_line: int = 0
     quiet: int = 0  # lines since then

@@ -123,9 +123,10 @@ def _groups(text: bytes, block: Block) -> None:
     limit = None
     if rest.startswith(b",oom_memcg="):
         limit, _, rest = rest.removeprefix(b",oom_memcg=").partition(b",task_memcg=")
+        report.chosen_memcg = rest
         block.memcg(path=limit, task_path=rest)
     elif rest.startswith(b",global_oom,task_memcg="):
-        block.memcg(task_path=rest.removeprefix(b",global_oom,task_memcg="))
+        report.chosen_memcg = rest.removeprefix(b",global_oom,task_memcg=")
 
 
 def _last_task(text: bytes, known: set[bytes]) -> tuple[bytes, bytes, bytes]:

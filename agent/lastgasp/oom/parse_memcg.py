@@ -51,15 +51,15 @@ def read(text: bytes, block: Block) -> bool:
 
 
 def _stats_of(path: bytes, rest: bytes, block: Block) -> None:
-    """The statistics of a group follow. Old kernels tell those of each group below it, too: these are not kept."""
+    """The statistics of a group follow. Old kernels tell those of each group below it by itself: these are added up."""
     memcg = block.report.memcg
-    known = memcg.path if memcg else None
-    if known is None and path:
+    if path and (memcg is None or memcg.path is None):
         block.memcg(path=path)
-        known = path
-    block.stats_of = path if path == known or not path else b""
+    stats = dict(memcg.stats) if memcg else {}
     for match in OLD_STAT.finditer(rest):
-        _keep(match[1], int(match[2]) * (1024 if match[3] else 1), block)
+        if len(stats) < MOST_ROWS:
+            stats[match[1]] = stats.get(match[1], 0) + int(match[2]) * (1024 if match[3] else 1)
+    block.memcg(stats=stats)
 
 
 def _stat(text: bytes, block: Block) -> bool:
@@ -70,8 +70,6 @@ def _stat(text: bytes, block: Block) -> bool:
 
 
 def _keep(name: bytes, value: int, block: Block) -> None:
-    if block.stats_of == b"":
-        return
     stats = block.report.memcg.stats if block.report.memcg else {}
     if len(stats) < MOST_ROWS and name not in stats:
         block.memcg(stats=stats | {name: value})

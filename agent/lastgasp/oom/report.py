@@ -84,7 +84,7 @@ class Memcg:
     """The memory control group whose limit was reached."""
 
     path: bytes | None = None  # whose limit it was
-    task_path: bytes | None = None  # the group of the victim
+    task_path: bytes | None = None  # the group of the victim, or of who asked
     usage_kb: int | None = None
     limit_kb: int | None = None
     failcnt: int | None = None
@@ -92,7 +92,8 @@ class Memcg:
     swap_limit_kb: int | None = None
     kmem_usage_kb: int | None = None
     kmem_limit_kb: int | None = None
-    stats: dict[bytes, int] = field(default_factory=dict)  # memory.stat in bytes (v1 printed KB until 5.3), or counts
+    # memory.stat in bytes, or counts. Before 5.3 the KB printed, made bytes and added up over the groups below.
+    stats: dict[bytes, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +182,7 @@ class Report:
     chosen_pid: int | None = None  # by the "oom-kill:" line
     chosen_name: bytes | None = None
     chosen_uid: int | None = None
+    chosen_memcg: bytes | None = None  # its control group, also where no group's limit was reached
     victims: list[Victim] = field(default_factory=list)
     panic: bytes | None = None  # the kernel's words
     exiting: Victim | None = None  # 6.16 and later: the chosen one was dying already, so nobody was killed

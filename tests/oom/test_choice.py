@@ -177,6 +177,10 @@ def test_two_eras_fit_and_differ() -> None:
     assert choice.cause == Cause.ERA  # 5,005 - 150 = 4,855
     assert any("several kernels" in text for text in choice.caveats)
     assert any("CAP_SYS_ADMIN" in text for text in choice.caveats)
+    report.victims = [Victim(10, b"root", score=173)]  # 4,855 * 1000 / 28,000; the other gives 148
+    settled = choose(report)
+    assert settled.cause == Cause.MODEL and settled.found.era.name == "3.14" and not settled.found.ambiguous
+    assert settled.score_fits and not settled.era_matters
 
 
 def test_a_vendor_prefers_those_without_a_negative_adj() -> None:

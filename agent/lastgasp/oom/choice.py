@@ -97,9 +97,11 @@ def choose(report: Report, killed_before: Collection[int] = (), swap_kb: int | N
     total = eras.total_of(report, size_kb, swap_kb)
     rows = _rows(report.tasks or [])
     processes = [_process(task, size_kb) for task in rows]
-    ranking = rank(processes, found.era, total.pages) if total.pages else []
     victim = next((killed for killed in report.victims if killed.pid), None)
     kernel_pid = _kernels(report, victim, rows)
+    if not report.allocating_task and b"swapents" in (report.columns or ()):
+        found = _by_score(found, victim, next((one for one in processes if one.pid == kernel_pid), None), total)
+    ranking = rank(processes, found.era, total.pages) if total.pages else []
     others = tuple(dict.fromkeys(killed.pid for killed in report.victims if victim and killed.pid != victim.pid))
     matters = bool(total.pages) and _era_matters(processes, found, total.pages or 1)
     choice = Choice(
@@ -225,16 +227,32 @@ def _era_matters(processes: Sequence[Process], found: Found, total: int) -> bool
     return len(firsts) > 1
 
 
+def _score(era: Era, process: Process, total: int) -> int | None:
+    """The score in the kill line, before 5.1: points in thousandths of the total."""
+    points = era.points(process.usage, total)
+    if points is None:
+        return None
+    return points if era.since < (3, 5) else points * 1000 // total
+
+
+def _by_score(found: Found, victim: Victim | None, chosen: Process | None, total: Total) -> Found:
+    """The one era of those possible that gives the score printed, if it is one."""
+    if not found.ambiguous or victim is None or victim.score is None or chosen is None or not total.pages:
+        return found
+    fitting = [era for era in found.possible if _score(era, chosen, total.pages) == victim.score]
+    if len(fitting) != 1:
+        return found
+    return Found(fitting[0], (fitting[0],), (*found.evidence, f"score {victim.score} fits only {fitting[0].name}"))
+
+
 def _score_fits(
     report: Report, victim: Victim | None, ranking: Sequence[Ranked], pid: int | None, era: Era, total: Total
 ) -> bool | None:
-    """The score in the kill line (before 5.1): points in thousandths of the total; 0 where the invoker was taken."""
+    """Whether the score printed is the model's; that of a task taken for asking is always 0 and says nothing."""
     if victim is None or victim.score is None or report.allocating_task or not total.pages:
         return None
     chosen = next((entry for entry in ranking if entry.pid == pid), None)
-    if chosen is None or chosen.points is None:
-        return None
-    return victim.score == (chosen.points if era.since < (3, 5) else chosen.points * 1000 // total.pages)
+    return None if chosen is None else victim.score == _score(era, chosen.process, total.pages)
 
 
 def _may_be_vfork(ranking: Sequence[Ranked], rows: Sequence[Task]) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from lastgasp.oom.badness import ERAS, NEWEST, Era, era_of
+from lastgasp.oom.badness import ERAS, Era, era_of
 from lastgasp.oom.report import Constraint, Killer, Report, Task
 
 VERSION = re.compile(rb"(\d{1,3})\.(\d{1,3})(?:\.(\d{1,3}))?")
@@ -90,7 +90,9 @@ def find(report: Report) -> Found:
             evidence.append(f"version {text}")
             return Found(named, _stable_doubt(named, version, possible), tuple(evidence))
         evidence.append(f"version {text} does not fit the report: what the report shows is believed")
-    return Found(possible[-1] if possible is not ERAS else NEWEST, possible, tuple(evidence))
+    # Of the old columns' eras the newest was a single release, 3.5, and that before it ten of them.
+    likely = possible[-2] if b"oom_adj" in columns and len(possible) == 3 else possible[-1]
+    return Found(likely, possible, tuple(evidence))
 
 
 def _overlapping(low: tuple[int, ...], high: tuple[int, ...]) -> tuple[Era, ...]:
@@ -152,6 +154,9 @@ def total_of(report: Report, size_kb: int, swap_kb: int | None = None) -> Total:
         doubts.append("reserved pages are not told")
     if swap_kb is None:
         doubts.append("swap is not told: taken as none")
+    if report.zones and not any(b"managed" in zone.kb for zone in report.zones):
+        # Up to 3.10 show_mem() counts pages that are marked as reserved at that moment (lib/, arch/arm/mm/init.c).
+        doubts.append("an old kernel's count of reserved pages can be a few off what it reckons with")
     ram = report.ram_pages - (report.reserved_pages or 0)
     return Total(max(ram + (swap_kb or 0) // size_kb, 1), "RAM less reserved pages, and swap", tuple(doubts))
 

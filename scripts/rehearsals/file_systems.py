@@ -99,7 +99,7 @@ def _two_runs(bench: Bench, medium: Medium, checks: Checks) -> None:
     checks.check(kept >= flushed, f"{flushed} samples were flushed in the first run, {kept} of both are there")
     # Writes that were refused are told of, and that they were is no loss yet.
     lost = [text for text in told.lost if medium.kept_from == "root" or not text.startswith("write_errors")]
-    checks.check(not lost, f"lost or invalid: {', '.join(told.lost) or 'nothing'}")
+    checks.check(not lost, f"lost or invalid: {', '.join(lost) or 'nothing'}")
 
 
 def _first_run(there: Device, medium: Medium, checks: Checks) -> int:

@@ -18,7 +18,7 @@ def test_earlyoom_tells_why_before_it_kills() -> None:
     report = the(
         b"Mar  3 10:00:01 host earlyoom[5]: mem avail:   119 of   842 MiB (14.19%), swap free:    0 of    0 MiB",
         b"Mar  3 10:00:01 host earlyoom[5]: low memory! at or below SIGTERM limits: mem 15.00%, swap 100.00%",
-        b'Mar  3 10:00:01 host earlyoom[5]: sending SIGTERM to process 3 uid 7 "a": badness 1": badness 800, VmRSS 55 MiB',
+        b'Mar  3 10:00:01 h earlyoom[5]: sending SIGTERM to process 3 uid 7 "a": badness 1": badness 800, VmRSS 55 MiB',
         b"Mar  3 10:00:02 host earlyoom[5]: process exited after 0.1 seconds",
     )
     assert report.killer == Killer.EARLYOOM and report.place.first_line == 3

@@ -13,7 +13,7 @@ from lastgasp.oom.block import Block, Section
 COMM = 15  # TASK_COMM_LEN without its final zero
 MOST_CALLS = 128
 INVOKED = b" invoked oom-killer: "
-FIELD = re.compile(rb"(\w{1,16})=([^,\s(]{0,64})(?:\(([^)]{0,1000})\))?")
+FIELD = re.compile(rb"(\w{1,16})=([^,\s(]{0,64})(?:\(([^)]{0,500})\))?")
 CPUSET = re.compile(rb".{0,64} ?cpuset=(.{0,4096}) mems_allowed=([\d,-]*)\s*$", re.S)
 CPU = re.compile(rb"CPU: ?(\d{1,5}) (?:UID: ?(\d{1,10}) )?PID: ?(\d{1,10}) Comm: (.*)$", re.S | re.I)
 OLD_CPU = re.compile(rb"Pid: ?(\d{1,10}), comm: +(.*)$", re.S)

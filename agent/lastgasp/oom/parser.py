@@ -208,11 +208,10 @@ class Parser:
 
     def _mixed(self, line: Line) -> bool:
         """A cut line with another behind it: the kernel's clock stands in its middle."""
-        match = NEXT.search(line.text)
-        if match is None:
+        starts = [match.start() for match in NEXT.finditer(line.text)]
+        if not starts:
             return False
-        tail = self._log.read(line.text[match.start() :])
-        self._piece(replace(tail, text=tail.text))
+        self._piece(self._log.read(line.text[starts[-1] :]))
         return True
 
     def _count(self, block: Block, line: Line, known: bool) -> None:

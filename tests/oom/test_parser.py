@@ -252,6 +252,86 @@ def test_memory_is_bounded() -> None:
     assert len(parser.close()) == MOST_OPEN
 
 
+def test_records_that_old_kernels_write_in_pieces_are_put_together() -> None:
+    pieces = [b"4,1,5,-;x invoked oom-killer: gfp_mask=0xd0, order=0", b"4,2,5,-;Mem-Info:", b"4,3,5,c;Normal: "]
+    pieces += [b"4,4,5,+;3*4kB ", b"4,5,5,+;(UM) ", b" SUBSYSTEM=mm", b"4,6,5,+;0*8kB = 12kB", b"6,7,5,c;Task in "]
+    pieces += [b"6,8,5,+;/a", b"6,9,5,+; killed as a result of limit of /b"]
+    report = the(pieces)
+    (zone,) = report.zones
+    assert (zone.free_blocks, zone.free_block_types, zone.free_total_kb) == ((3, 0), (b"UM", b""), 12)
+    assert report.memcg and (report.memcg.path, report.memcg.task_path) == (b"/b", b"/a")
+    assert report.recognised == report.lines == 4
+
+
+def test_a_free_list_that_another_processor_tore_is_put_together() -> None:
+    at_free = next(index for index, line in enumerate(BLOCK) if b"DMA: " in line)
+    clock, text = BLOCK[at_free].split(b"] ", 1)
+    words = text.split(b" ")
+    torn = [clock + b"] " + b" ".join(part) + b"\n" for part in (words[:4], words[4:9], words[9:])]
+    report = the([*BLOCK[:at_free], *torn, *BLOCK[at_free + 1 :]])
+    assert report.zones == the(BLOCK).zones and report.recognised == report.lines == len(BLOCK) + 2
+
+
+def test_a_kernel_without_groups_and_cpusets_says_less() -> None:
+    report = the([at(5, b"oom-kill:constraint=CONSTRAINT_NONE,nodemask=(null),task=a,b,pid=7,uid=3")])
+    assert (report.constraint, report.nodemask, report.cpuset) == ("CONSTRAINT_NONE", b"(null)", None)
+    assert (report.chosen_pid, report.chosen_name, report.chosen_uid) == (7, b"a,b", 3)
+
+
+def test_a_path_and_a_name_may_look_like_more_of_the_line() -> None:
+    line = b"oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=a,b,mems_allowed=0-1,3,oom_memcg=/x,task=1"
+    report = the([at(5, line + b",task_memcg=/x,task=1/y z,task=t,pid=1,uid=0,pid=7,uid=3")])
+    assert (report.cpuset, report.mems_allowed) == (b"a,b", b"0-1,3")
+    assert report.memcg and report.memcg.path == b"/x,task=1" and report.memcg.task_path == b"/x,task=1/y z"
+    assert (report.chosen_pid, report.chosen_name) == (7, b"t,pid=1,uid=0")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"Killed process 12 (a b), UID 48, total-vm:100kB, anon-rss:9kB, file-rss:8kB, shmem-rss:7kB",
+        b"Killed process 12, UID 48, (a b) total-vm:100kB, anon-rss:9kB, file-rss:8kB, shmem-rss:7kB",
+        b"Killed process 12 (a b) vsz:100kB, anon-rss:9kB, file-rss:8kB, shmem-rss:7kB, UID:48",
+        b"Out of memory: Killed process 12 (a b) total-vm:100kB, anon-rss:9kB, file-rss:8kB, shmem-rss:7kB, UID:48 x",
+    ],
+)
+def test_kill_lines_of_distributions(line: bytes) -> None:
+    (victim,) = the([at(5, line)]).victims
+    assert (victim.pid, victim.name, victim.uid, victim.total_vm_kb) == (12, b"a b", 48, 100)
+    assert (victim.anon_rss_kb, victim.file_rss_kb, victim.shmem_rss_kb) == (9, 8, 7)
+
+
+def test_a_panic_after_a_kill_is_not_the_kills() -> None:
+    panic = at(9.5, b"Kernel panic - not syncing: Out of memory: system-wide panic_on_oom is enabled")
+    a, b = parse([*BLOCK, panic])
+    assert a.panic is None and b.panic and b.victims == []
+
+
+def test_anothers_failed_allocation_within_a_report_changes_nothing() -> None:
+    """Without tags of callers nothing tells them apart; but what the report said first stays."""
+    begin = next(index for index, line in enumerate(BLOCK) if b"pages RAM" in line)
+    other = [line.replace(b"DMA free:1276kB", b"DMA free:9kB") for line in BLOCK[1:begin]]
+    other = [re.sub(rb"(?<=[a-z]:)\d+", b"9", line) for line in other]
+    warning = at(9.2452, b"other: page allocation failure: order:0, mode:0xcc0(GFP_KERNEL), nodemask=(null)")
+    report = the([*BLOCK[:begin], warning, *other, *BLOCK[begin:]])
+    whole = the(BLOCK)
+    for key in ("counts", "zones", "nodes", "tasks", "victims", "invoker_pid", "call_trace", "ram_pages"):
+        assert getattr(report, key) == getattr(whole, key)
+    assert report.lines == len(BLOCK) + 1 + len(other) and report.unknown[0].startswith(b"other: page allocation")
+
+
+def test_what_follows_a_report_without_an_end_is_not_counted() -> None:
+    report = the([*BLOCK[:20], *(b"[    9.3] something else\n" for _ in range(50))])
+    assert (report.lines, report.recognised, report.unknown, report.place.last_line) == (20, 20, [], 20)
+
+
+def test_a_request_by_hand_long_ago_does_not_count() -> None:
+    head = b"x invoked oom-killer: gfp_mask=0xd0, order=0, oom_score_adj=0"
+    (soon,) = parse([at(5, b"SysRq : Manual OOM execution"), at(5.1, head)])
+    (late,) = parse([at(5, b"SysRq : Manual OOM execution"), at(9, head)])
+    assert soon.sysrq and not late.sysrq
+
+
 def test_what_the_best_known_reader_gets_wrong_is_right() -> None:
     """A build string after the version, a guarded task whose columns shifted, and zones without a node before them."""
     (report,) = reports("armhf6.12-global-c.txt")

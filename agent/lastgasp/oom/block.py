@@ -36,7 +36,9 @@ class Block:
     held: bytes | None = None  # a line that goes on in the next
     asked: tuple[int, bytes, int, bytes] | None = None  # "Kill process": pid, name, score, what stood before
     uptime_us: int | None = None  # of the last line that was its own
-    last_line: int = 0
+    last_line: int = 0  # that was its own
+    lines: int = 0  # until now; the report counts them until the last that was its own
+    known_unknown: int = 0  # of the unknown ones, how many stood before that
     quiet: int = 0  # lines since then
     finished: bool = False
 

@@ -74,7 +74,8 @@ class Line:
     program: bytes | None = None  # who says it, where syslog tells
     kernel: bool = True
     prefixed: bool = False  # something was before the text
-    continues: bool = False  # more of the line before
+    goes_on: bool = False  # a record of /dev/kmsg of which more may follow
+    continues: bool = False  # that is more of the one before
 
 
 def split(line: bytes) -> Line:
@@ -104,6 +105,7 @@ def _record(match: re.Match[bytes], first: int = 1) -> Line:
         level=priority & 7,
         kernel=priority < 8,
         prefixed=True,
+        goes_on=flags[:1] in (b"c", b"+"),
         continues=flags[:1] == b"+",
     )
 

@@ -62,6 +62,8 @@ def read(text: bytes, block: Block) -> bool:
         return False
     report = block.report
     if match := CPU.match(text):
+        if report.invoker_pid is not None:
+            return True  # another's
         report.invoker_cpu, report.invoker_pid = int(match[1]), int(match[3])
         return _machine(match[4], block)
     if match := OLD_CPU.match(text):

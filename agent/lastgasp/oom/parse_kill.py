@@ -14,8 +14,8 @@ from lastgasp.oom.report import Constraint, Refusal, Victim
 
 CHOSE = b"oom-kill:constraint="
 CHOSE_END = re.compile(rb",pid=(\d{1,10}),uid=(\d{1,10})\s*$")
-WHERE = re.compile(
-    rb"oom-kill:constraint=(\w+),nodemask=([^a-z]*|\(null\)),cpuset=(.*?),mems_allowed=([\d,-]*)(?=,|$)", re.S
+WHERE = re.compile(  # cpuset and mems_allowed only with CONFIG_CPUSETS
+    rb"oom-kill:constraint=(\w+),nodemask=(\(null\)|[\d,-]*)(?:,cpuset=(.*?),mems_allowed=([\d,-]*))?(?=,|$)", re.S
 )
 KILLED = re.compile(
     rb"(?:(.{0,200}?): )?Killed process :?(\d{1,10})(?:,? UID (\d{1,10}),)? \((.*)\)(?:,? UID (\d{1,10}))?,? "
@@ -103,7 +103,7 @@ def _chose(text: bytes, block: Block) -> bool:
     report, whole = block.report, text
     if where := WHERE.match(text):
         report.constraint = next((known for known in Constraint if known.encode() == where[1]), report.constraint)
-        report.nodemask, report.cpuset, report.mems_allowed = where[2], where[3], where[4]
+        report.nodemask, report.cpuset, report.mems_allowed = where.groups()[1:]
         text = text[where.end() :]
     end = CHOSE_END.search(text)
     if end is None:

@@ -1,4 +1,7 @@
-"""Mem-Info: counters, nodes, zones (with "Node N" before them or not), free lists, swap, RAM and slab caches."""
+"""Mem-Info: counters, nodes, zones (with "Node N" before them or not), free lists, swap, RAM and slab caches.
+
+Where the same is told twice, the first counts: the second is of another task's failed allocation, in between.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,8 @@ UNRECLAIMABLE = re.compile(rb"all_unreclaimable\? ?(yes|no)")
 RESERVE = re.compile(rb"lowmem_reserve\[\]:((?: \d{1,18})*)\s*$")
 FREE = re.compile(rb"(?:Node (\d{1,6}) )?(\w{1,32}): (?=\d{1,12}\*\d{1,9}kB)")
 FREE_OF_ORDER = re.compile(rb"(\d{1,12})\*\d{1,9}kB(?: \(([A-Za-z]{1,12})\))?")
+LONGEST_FREE = 600  # of a list that comes in pieces
+FREE_GOES_ON = re.compile(rb" ?(?:\d{1,12}\*\d{1,9}kB|\([A-Z]{1,7}\)|= \d)")
 FREE_TOTAL = re.compile(rb"= (\d{1,18})kB")
 HUGE = re.compile(
     rb"(?:Node (\d{1,6}) )?hugepages_total=(\d+) hugepages_free=(\d+) hugepages_surp=(\d+) hugepages_size=(\d+)kB"
@@ -69,7 +74,7 @@ def _counts(text: bytes, block: Block) -> bool:
         return False
     for match in found:
         if match and len(block.report.counts) < MOST_ROWS:
-            block.report.counts[match[1]] = int(match[2])
+            block.report.counts.setdefault(match[1], int(match[2]))
     return True
 
 
@@ -77,8 +82,11 @@ def _zones(text: bytes, block: Block) -> bool:
     report = block.report
     if match := ZONE.match(text):
         zone = Zone(int(match[1]) if match[1] else None, match[2], _sizes(text), _unreclaimable(text))
-        if len(report.zones) < MOST_ROWS:
+        known = _index(report.zones, zone.node, zone.name)
+        if known is None and len(report.zones) < MOST_ROWS:
             report.zones.append(zone)
+        elif known is not None and not report.zones[known].kb:
+            report.zones[known] = replace(report.zones[known], kb=zone.kb, all_unreclaimable=zone.all_unreclaimable)
         return True
     if match := HUGE.match(text):
         if len(report.hugepages) < MOST_ROWS:
@@ -86,7 +94,7 @@ def _zones(text: bytes, block: Block) -> bool:
             report.hugepages.append(({b"node": int(match[1])} if match[1] else {}) | values)
         return True
     if match := NODE.match(text):
-        if len(report.nodes) < MOST_ROWS:
+        if len(report.nodes) < MOST_ROWS and int(match[1]) not in report.nodes:
             report.nodes[int(match[1])] = _sizes(text)
             unreclaimable = _unreclaimable(text)
             if unreclaimable is not None:
@@ -102,9 +110,11 @@ def _zones(text: bytes, block: Block) -> bool:
 
 def _free(text: bytes, block: Block) -> bool:
     """``DMA: 15*4kB (UE) 18*8kB (UE) … = 1276kB``; old kernels print it in pieces, which a log may have as lines."""
+    held = b""
     if block.held is not None and block.held.startswith(b"free "):
-        text = block.held[5:] + b" " + text if FREE_OF_ORDER.match(text) or FREE_TOTAL.match(text) else text
-        block.held = None
+        held, block.held = block.held[5:], None
+    if held and len(held) < LONGEST_FREE and FREE_GOES_ON.match(text):
+        text = held + b" " + text
     match = FREE.match(text)
     if not match:
         return False
@@ -114,14 +124,12 @@ def _free(text: bytes, block: Block) -> bool:
     orders = list(FREE_OF_ORDER.finditer(text, match.end()))
     node = int(match[1]) if match[1] else None
     zones = block.report.zones
-    for index in range(len(zones) - 1, -1, -1):
-        if zones[index].node == node and zones[index].name == match[2]:
-            break
-    else:
-        if len(zones) >= MOST_ROWS:
-            return True
+    index = _index(zones, node, match[2])
+    if index is None and len(zones) < MOST_ROWS:
         zones.append(Zone(node, match[2], {}))  # its own line was lost
         index = len(zones) - 1
+    if index is None or (zones[index].free_total_kb is not None and not held):
+        return True
     zones[index] = replace(
         zones[index],
         free_blocks=tuple(int(order[1]) for order in orders),
@@ -131,20 +139,27 @@ def _free(text: bytes, block: Block) -> bool:
     return True
 
 
+def _index(zones: list[Zone], node: int | None, name: bytes) -> int | None:
+    for index, zone in enumerate(zones):
+        if zone.name == name and zone.node == node:
+            return index
+    return None
+
+
 def _totals(text: bytes, block: Block) -> bool:
     report = block.report
     if match := PAGES.match(text):
         name = FIELDS.get(match[2].strip())
         if name:
-            setattr(report, name, int(match[1]))
+            if getattr(report, name) is None:
+                setattr(report, name, int(match[1]))
         elif len(report.counts) < MOST_ROWS:
             report.counts[match[2].strip().replace(b" ", b"_")] = int(match[1])
         return True
     if match := SWAP.match(text):
-        if match[1] == b"Free":
-            report.swap_free_kb = int(match[2])
-        else:
-            report.swap_total_kb = int(match[2])
+        name = "swap_free_kb" if match[1] == b"Free" else "swap_total_kb"
+        if getattr(report, name) is None:
+            setattr(report, name, int(match[2]))
         return True
     return (SWAP_CACHE.match(text) or PER_CPU.match(text) or ALLOCATION.match(text)) is not None
 

@@ -19,7 +19,7 @@ from dataclasses import replace
 
 from lastgasp.oom import gfp, parse_header, parse_kill, parse_memcg, parse_meminfo, parse_tasks, userspace
 from lastgasp.oom.block import MOST_UNKNOWN, Block, Section
-from lastgasp.oom.log import Line, Log
+from lastgasp.oom.log import DICTIONARY, LONGEST, Line, Log
 from lastgasp.oom.report import Place, Report
 
 MOST_OPEN = 8
@@ -29,8 +29,10 @@ BACK_US = 5_000_000  # a clock that goes back so far is another boot's
 LATE_LINES = 500
 GAP_LINES = 2_000
 REBOOT = b"Linux version "
+SYSRQ_US = 2_000_000  # from the request by hand to the report
+SYSRQ_LINES = 64
 NEXT = re.compile(rb"(?:<\d>)?\[ {0,9}\d{1,10}\.\d{6}\](?:\[ {0,9}[TC]\d{1,10}\])? ")
-HINTS = (b"oom", b"OOM", b"emory", b"ill", b"low on", b"SIG", b"mem avail", b"PID:", b"[  pid  ]", b"[ pid ]")
+HINTS = (b"oom", b"OOM", b"emory", b"ill", b"SIG", b"mem avail", b"PID:", b"[  pid  ]", b"[ pid ]")
 
 
 class Parser:
@@ -40,22 +42,39 @@ class Parser:
         self._log = Log()
         self._open: list[Block] = []
         self._number = 0
-        self._sysrq = False
+        self._line = 0  # the number of the one in work
+        self._sysrq: tuple[int, int | None] | None = None
+        self._skipped = b""  # the line before, where there was no need to read it
         self._before = Line(b"")
+        self._part: tuple[int, Line] | None = None  # a record of which more may follow
         self._killers = userspace.Killers()
 
     def feed(self, line: bytes) -> list[Report]:
         """Take the next line; the reports that are finished by now."""
         self._number += 1
-        if not self._open and not self._killers.pending and not any(hint in line for hint in HINTS):
-            if len(line) < 256:
-                self._before = self._log.read(line)
+        busy = self._open or self._part or self._killers.pending
+        if not busy and not any(hint in line for hint in HINTS):
+            self._skipped = line[: parse_header.COMM * 32]
             return []
-        self._take(self._log.read(line))
+        if self._skipped:
+            self._before, self._skipped = self._log.read(self._skipped), b""
+        read = self._log.read(line)
+        if self._part and read.continues and len(self._part[1].text) < LONGEST:
+            first, before = self._part
+            self._part = first, replace(before, text=before.text + read.text)
+            return []
+        if self._part and not read.kernel and DICTIONARY.match(read.text):
+            return []
+        self._flush()
+        if read.goes_on:
+            self._part = self._number, read
+        else:
+            self._take(self._number, read)
         return self._finished()
 
     def close(self) -> list[Report]:
         """The log ends: what is left."""
+        self._flush()
         for block in self._open:
             block.finished = True
         self._add(self._killers.end())
@@ -66,13 +85,20 @@ class Parser:
         while self._open and (self._open[0].finished or len(self._open) > MOST_OPEN):
             block = self._open.pop(0)
             report = block.report
+            del report.unknown[block.known_unknown :]
             if report.gfp_flags is None and report.gfp_mask is not None:
                 report.gfp_flags = gfp.decode(report.gfp_mask, report.kernel)
             report.place = replace(report.place, last_line=block.last_line)
             done.append(report)
         return done
 
-    def _take(self, line: Line) -> None:
+    def _flush(self) -> None:
+        part, self._part = self._part, None
+        if part:
+            self._take(*part)
+
+    def _take(self, number: int, line: Line) -> None:
+        self._line = number
         self._age(line)
         if self._of_user_space(line) or not line.kernel:
             return
@@ -104,7 +130,7 @@ class Parser:
             self._begin(line)
             return
         if parse_kill.SYSRQ.match(text):
-            self._sysrq = True
+            self._sysrq = self._line, line.uptime_us
             return
         if text.startswith(b"oom_reaper:"):
             owner = parse_kill.reaped(text, self._open)
@@ -138,12 +164,15 @@ class Parser:
                 text = joined  # a newline in the name
         block = self._new(line)
         parse_header.begins(text, block)
-        block.report.sysrq = block.report.sysrq or self._sysrq
-        self._sysrq = False
+        if self._sysrq and self._line - self._sysrq[0] <= SYSRQ_LINES:
+            asked = self._sysrq[1]
+            if asked is None or line.uptime_us is None or line.uptime_us - asked <= SYSRQ_US:
+                block.report.sysrq = True
+        self._sysrq = None
         self._count(block, line, True)
 
     def _new(self, line: Line) -> Block:
-        block = Block(Report(Place(self._number, self._number, line.uptime_us, line.wall)), line.caller, line.prefixed)
+        block = Block(Report(Place(self._line, self._line, line.uptime_us, line.wall)), line.caller, line.prefixed)
         self._open.append(block)
         return block
 
@@ -164,7 +193,7 @@ class Parser:
             return False
         if block.report.group_kill is not None and parse_kill.KILLED_CUT.match(text):
             return False
-        return not (text.startswith(b"Kernel panic") and block.report.panic is None)
+        return not (block.report.no_killable and block.report.panic is None and text.startswith(b"Kernel panic"))
 
     def _read(self, block: Block, line: Line) -> None:
         text = line.text
@@ -181,8 +210,8 @@ class Parser:
                 self._count(block, line, True)
         elif text.strip() == b"":
             return
-        elif block.section == Section.TASKS and block.row_line == self._number - 1 and self._goes_on(block, line):
-            block.row_line = self._number
+        elif block.section == Section.TASKS and block.row_line == self._line - 1 and self._goes_on(block, line):
+            block.row_line = self._line
             self._count(block, line, True)
         elif self._mixed(line):
             return
@@ -193,7 +222,7 @@ class Parser:
         if block.report.complete:
             return parse_kill.read(text, block)
         return (
-            parse_tasks.read(text, block, self._number)
+            parse_tasks.read(text, block, self._line)
             or parse_kill.read(text, block)
             or parse_meminfo.read(text, block)
             or parse_memcg.read(text, block)
@@ -216,10 +245,12 @@ class Parser:
 
     def _count(self, block: Block, line: Line, known: bool) -> None:
         lines = 1 + line.text.count(b"\n")
-        block.report.lines += lines
-        block.last_line = self._number
+        block.lines += lines
         if known:
+            block.report.lines = block.lines
             block.report.recognised += lines
+            block.known_unknown = len(block.report.unknown)
+            block.last_line = self._line
             block.quiet = 0
             if line.uptime_us is not None:
                 block.uptime_us = line.uptime_us
@@ -238,7 +269,7 @@ class Parser:
                     block.finished = True
 
     def _of_user_space(self, line: Line) -> bool:
-        ended, taken = self._killers.read(line, self._number)
+        ended, taken = self._killers.read(line, self._line)
         self._add(ended)
         return taken
 

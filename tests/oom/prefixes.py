@@ -144,6 +144,8 @@ FORMS: dict[str, Callable[[Lines], Iterable[bytes]]] = {
     "busybox klogd": _each(lambda us: _stamp(us, "%b @ %H:%M:%S host user.warn kernel: "), clock=False),
     "serial": _serial,
     "serial with dates": _each(lambda us: _stamp(us, "[%Y-%m-%d %H:%M:%S.%f] ")),
+    "serial with times and no clock": _each(lambda us: _stamp(us, "%H:%M:%S.%f "), clock=False),
+    "dmesg -e": _each(lambda us: b"[  +0.000012] ", clock=False),
     "pstore": _pstore,
     "Samsung": _each(lambda us: _clock(us) + b" [1:     kworker/1:1:   93] ", clock=False),
     "MediaTek": _each(lambda us: _clock(us) + b" (0)[93:kworker/0:2]", clock=False),

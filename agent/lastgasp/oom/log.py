@@ -49,7 +49,7 @@ BRACKETED = re.compile(
 )
 TAG = re.compile(
     rb"(?:\S{1,255} )?" + FACILITY + rb"\." + LEVEL + rb" ([^\s:\[]{1,64})(?:\[\d{1,10}\])?: ?"
-    rb"|\S{1,255} ()([^\s:\[]{1,64})(?:\[\d{1,10}\])?: ?"
+    rb"|(?!Hardware name: )\S{1,255} ()([^\s:\[]{1,64})(?:\[\d{1,10}\])?: ?"
 )
 MONOTONIC = re.compile(rb"\S{1,255} (?:(kernel)|([^\s:\[]{1,64})\[\d{1,10}\]): ?")
 LOGCAT = re.compile(rb"(?:\S{1,20} +)?\d{1,10} +\d{1,10} [VDIWEF] (\S{1,64}) *: ")
@@ -125,7 +125,7 @@ def _prefixes(text: bytes) -> Line:
         if not UPTIME.match(text, at) and b"," not in wall:
             if tag := LOGCAT.match(text, at):
                 program, at = tag[1], tag.end()
-            elif tag := TAG.match(text, at):
+            elif wall[2:3] != b":" and (tag := TAG.match(text, at)):  # a mere time is a terminal's, without a host
                 level = LEVELS.get(tag[1] or b"", level)
                 program, at = tag[2] or tag[4], tag.end()
     if match := DECODED.match(text, at):

@@ -189,7 +189,7 @@ class Report:
     refusal: Refusal | None = None  # a report of its own kind: all else is None
     no_killable: bool = False  # "Out of memory and no killable processes..."
 
-    lines: int = 0  # of the kernel within the report
+    lines: int = 0  # of the kernel, from the report's first to the last that is the report's
     recognised: int = 0  # of these
     unknown: list[bytes] = field(default_factory=list)  # the first few that were not, for a bug report
     complete: bool = False  # the end was seen; else the log ends, or was cut

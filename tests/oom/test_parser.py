@@ -332,6 +332,30 @@ def test_a_request_by_hand_long_ago_does_not_count() -> None:
     assert soon.sysrq and not late.sysrq
 
 
+@pytest.mark.parametrize(
+    ("lines", "calls"),
+    [
+        # PowerPC, RISC-V, MIPS and arm64, by the format strings of their show_stack and show_regs
+        (
+            [b"[c000000007a8b730] [c000000000394a5c] dump_header+0x64/0x294", b"--- interrupt: 300 at 0x1"],
+            [b"dump_header"],
+        ),
+        ([b"    LR = 0x10001200", b"REGS: c0000001 TRAP: 0300", b"GPR00: 0000000000000000 00007fff12345678"], []),
+        (
+            [b"[<ffffffff80006a8a>] dump_backtrace+0x1c/0x24", b"ra : ffffffff80006a8a sp : ffffffd0"],
+            [b"dump_backtrace"],
+        ),
+        ([b"Stack : 81a40000 80b8a8a8", b"        ...", b"[<8000b1d4>] show_stack+0x58/0x100"], [b"show_stack"]),
+        ([b"epc   : 80012345 f+0x10/0x20", b"$ 0   : 00000000 00000001", b"Process a b (pid: 1, threadinfo=1)"], []),
+        ([b"pc : 0000aaaad1234567", b"pstate: 60000000 (nZCv daif)", b"x29: 0000ffff x28: 0000"], []),
+    ],
+)
+def test_the_way_to_the_request_on_any_machine(lines: list[bytes], calls: list[bytes]) -> None:
+    report = the([BLOCK[0], *(at(9.2382, line) for line in lines), *BLOCK[1:]])
+    assert report.recognised == report.lines == len(BLOCK) + len(lines)
+    assert list(report.call_trace[: len(calls)]) == calls
+
+
 def test_what_the_best_known_reader_gets_wrong_is_right() -> None:
     """A build string after the version, a guarded task whose columns shifted, and zones without a node before them."""
     (report,) = reports("armhf6.12-global-c.txt")

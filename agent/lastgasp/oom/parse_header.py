@@ -27,10 +27,11 @@ CALL = re.compile(rb"\s*(?:\[<?[0-9a-fx]{1,18}>?\] ?){0,2}(\? )?\(?([A-Za-z_][\w
 REGISTERS = re.compile(  # what stands around a call trace, on any architecture
     rb"\s*(?:[0-9a-f]{4}: [0-9a-f ]+$|Exception stack\(|Call [Tt]race:|Backtrace:|Stack\s*:|Code: ?|</?[A-Z]+>$|"
     rb"(?:[RE]?[A-Z]{2}|R\d\d|RIP|[RE]FLAGS|CR\d|[CDEFGS]S|ORIG_RAX): ?[0-9a-f]{2,}|(?:r|x)\d{1,2} ?: ?[0-9a-f]|"
-    rb"(?:pc|lr|sp|fp|ip|pstate|psr|ra|gp|epc|NIP|GPR\d\d|MSR|CTR|CFAR|DAR) ?:|--- |Workqueue: |Stopper: |"
+    rb"(?:pc|lr|sp|fp|ip|pstate|psr|ra|gp|epc|NIP|GPR\d\d|MSR|CTR|CFAR|DAR) {0,3}:|--- |Workqueue: |Stopper: |"
+    rb"LR = |REGS: |Process .{1,16} \(pid: |(?:[a-z]\d{1,2}|[a-z]{2}) ?: ?[0-9a-f]{8,16}|"
     rb"COMPACTION is disabled|Modules linked in:|Last Breaking|Function entered at|Sending NMI|"
     rb"[0-9a-f]{8,16}(?: [0-9a-f]{8,16})+ ?$|"
-    rb"\.{3}$|\$\d+ *:|(?:Hi|Lo|Status|Cause|BadVA|PrId) *:|note: |Krnl |\[<?[0-9a-f]{8,16}>?\] 0x[0-9a-f]+)"
+    rb"\.{3}$|\$ ?\d{1,2} *:|(?:Hi|Lo|Status|Cause|BadVA|PrId) *:|note: |Krnl |\[<?[0-9a-f]{8,16}>?\] 0x[0-9a-f]+)"
 )
 
 

@@ -221,3 +221,30 @@ def _large_blocks(zone: Zone, order: int, cma_allowed: bool) -> int | None:
         if at >= order and (cma_allowed or types != CMA_TYPE):
             total += count
     return total
+
+
+def group_memory(report: Report) -> Memory | None:
+    """Where the memory of a control group was, in parts that add up to its usage; None where it isn't told."""
+    group = report.memcg
+    if group is None or not group.usage_kb or not group.stats:
+        return None
+    stats = group.stats
+
+    def kb(name: bytes) -> int:
+        return max(stats.get(b"total_" + name, stats.get(name, 0)), 0) // 1024
+
+    shmem = kb(b"shmem")
+    parts = dict.fromkeys(Part, 0)
+    if b"anon" in stats:
+        parts[Part.ANON], parts[Part.FILE] = kb(b"anon"), max(kb(b"file") - shmem, 0)
+    else:
+        parts[Part.ANON], parts[Part.FILE] = kb(b"rss"), max(kb(b"cache") - shmem, 0)
+        parts[Part.MISC] = group.kmem_usage_kb or 0
+    parts[Part.SHMEM] = shmem
+    parts[Part.SLAB_HARD], parts[Part.SLAB_SOFT] = kb(b"slab_unreclaimable"), kb(b"slab_reclaimable")
+    parts[Part.STACKS], parts[Part.TABLES] = kb(b"kernel_stack"), kb(b"pagetables")
+    known = parts[Part.SLAB_HARD] + parts[Part.SLAB_SOFT] + parts[Part.STACKS] + parts[Part.TABLES]
+    parts[Part.MISC] += max(kb(b"kernel") - known, 0) + kb(b"sock")
+    remainder = group.usage_kb - sum(parts.values())
+    parts[Part.REMAINDER] = max(remainder, 0)
+    return Memory(group.usage_kb, parts, max(-remainder, 0), report.page_kb or PAGE_KB, None, None)

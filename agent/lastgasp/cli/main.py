@@ -12,7 +12,7 @@ import sys
 import traceback
 
 from lastgasp import __version__
-from lastgasp.cli import record, report
+from lastgasp.cli import oom, record, report
 from lastgasp.recorder.ring_file import RingError
 from lastgasp.report.visible import visible
 from lastgasp.timeline.load import LoadError
@@ -26,6 +26,7 @@ EXAMPLES = """\
 examples:
   lastgasp record --for 60s              record this machine for a minute
   lastgasp report lastgasp-*.lgr         who leaks, how fast, since when
+  dmesg | lastgasp oom -                 why the kernel killed, and whom
   ssh device lastgasp-agent dump | lastgasp report -
 """
 
@@ -70,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"lastgasp {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for command in (report, record):
+    for command in (report, oom, record):
         added = command.add(commands)
         added.epilog = f"{command.EXAMPLES}\n{STATUS}"
         added.formatter_class = argparse.RawDescriptionHelpFormatter

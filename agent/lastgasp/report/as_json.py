@@ -28,7 +28,7 @@ def render(recordings: list[Facts]) -> str:
     return json.dumps({"lastgasp_report": FORMAT, "recordings": found}, indent=1) + "\n"
 
 
-def _plain(value: object) -> object:
+def plain(value: object) -> object:
     """Dataclasses, enums, bytes and moments as JSON has them."""
     if isinstance(value, Moment):
         utc = None if value.wall_ns is None else units.utc(value.wall_ns).replace(" ", "T") + "Z"
@@ -41,8 +41,10 @@ def _plain(value: object) -> object:
         return visible(value)
     if isinstance(value, str):
         return visible(value)
+    if isinstance(value, dict):
+        return {str(plain(key)): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if isinstance(value, float):
         return round(value, 4)
     return value
@@ -50,4 +52,4 @@ def _plain(value: object) -> object:
 
 def _plain_fields(value: object) -> dict[str, object]:
     assert dataclasses.is_dataclass(value)
-    return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}

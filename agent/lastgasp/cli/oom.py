@@ -1,0 +1,69 @@
+"""``lastgasp oom``: every OOM event of a log or a recording, explained."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING
+
+from lastgasp.cli.oom_source import read
+from lastgasp.report import oom, oom_json
+from lastgasp.report.screen import WIDTH, Screen
+
+if TYPE_CHECKING:
+    from argparse import _SubParsersAction
+
+EXAMPLES = """\
+examples:
+  dmesg | lastgasp oom -
+  lastgasp oom /var/log/kern.log         syslog, journalctl, dmesg, serial capture, pstore
+  lastgasp oom ring.lgr                  the kernel messages of a recording
+  lastgasp oom --json log | jq '.reports[].answer[0]'
+"""
+
+
+def add(commands: _SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "oom",
+        help="why the kernel killed, whom, and what would have changed its choice",
+        description="Explain every OOM report of a kernel log: who asked for what, why it could not be had, who was"
+        " killed and who is to blame; where the memory was; the kernel's ranking; what to do next."
+        " Exit status 0: explained; 1: no OOM report in it, or it cannot be read.",
+    )
+    parser.add_argument(
+        "path", metavar="FILE", help="a log of any kind or a recording, plain or gzip; -: standard input"
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object (explained in report/JSON.md)")
+    parser.set_defaults(run=run)
+    return parser
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the explanation. Raises LoadError where there is nothing to explain."""
+    found = read(options.path).found
+    sys.stdout.write(oom_json.render(found) if options.json else draw(found, Screen.on(sys.stdout)))
+    return 0
+
+
+def draw(found: list[oom.Explained], screen: Screen) -> str:
+    """A table of several, then each of them."""
+    if len(found) > 1:
+        oom.summary(screen, found)
+        screen.line()
+    for number, one in enumerate(found, 1):
+        if len(found) > 1:
+            if number > 1:
+                screen.line()
+            screen.line(f"EVENT {number} OF {len(found)} ".ljust(WIDTH, "-"), "head")
+        if number > 1 and _again(found[number - 2], one):
+            screen.line("The same program was refused again, as the time before.")
+        else:
+            oom.draw(screen, one)
+    return str(screen)
+
+
+def _again(before: oom.Explained, one: oom.Explained) -> bool:
+    """Whether the same process was only refused memory once more, which needs no other words."""
+    first, second = before.report.refusal, one.report.refusal
+    return first is not None and second is not None and first.pid == second.pid and first.name == second.name

@@ -1,0 +1,156 @@
+"""OOM reports out of whatever holds them: a text log read as a stream, or a recording's kernel messages."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from io import BufferedReader
+from typing import BinaryIO
+
+from lastgasp.analysis.facts import gather
+from lastgasp.oom.choice import Choice, choose
+from lastgasp.oom.parser import Parser, parse
+from lastgasp.oom.report import Report
+from lastgasp.report import units
+from lastgasp.report.answer import answer
+from lastgasp.report.oom import Explained, explain
+from lastgasp.report.visible import visible
+from lastgasp.ring.format import MAGIC
+from lastgasp.ring.scan import scan
+from lastgasp.timeline.load import LoadError, decode, load
+from lastgasp.timeline.model import Boot, Recording
+from lastgasp.timeline.source import GZIP_MAGIC, STDIN, SourceError, opened
+
+PEEK = 1 << 20
+ALIGNED = 512  # blocks begin at multiples of it, also in an image of a device
+RECENT_US = 30_000_000  # who was killed so short a time before may be dying still
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What a path held. ``recordings`` is empty where it was a text log."""
+
+    found: list[Explained]
+    recordings: list[Recording]
+
+
+def read(path: str) -> Source:
+    """All reports of a log or a recording. Raises LoadError: nothing to read, or no report in it."""
+    try:
+        return _read(path)
+    except SourceError as error:
+        raise LoadError(f"{path}: {error}") from None
+    except OSError as error:
+        raise LoadError(f"{path}: {error.strerror or error}") from None
+
+
+def _read(path: str) -> Source:
+    if path == STDIN:
+        if sys.stdin is None:
+            raise LoadError("-: standard input is closed")
+        begin = _peek(sys.stdin.buffer)
+        if _is_ring(begin):
+            return _of_recordings(load(path), path)
+        if not begin.startswith(GZIP_MAGIC):
+            return _of_log(sys.stdin.buffer, "standard input")
+    else:
+        mode = os.stat(path).st_mode
+        if stat.S_ISDIR(mode):
+            raise LoadError(f"{path}: a folder; name one log or recording in it")
+        if stat.S_ISCHR(mode):
+            raise LoadError(f"{path}: a device, which has no end; try: dmesg | lastgasp oom -")
+        if stat.S_ISFIFO(mode):
+            with open(path, "rb") as pipe:
+                return _of_log(pipe, path)
+    with opened(path) as file:
+        begin = file.read(PEEK)
+        file.seek(0)
+        if _is_ring(begin):
+            scanned = scan(file)
+            if scanned.blocks:
+                return _of_recordings(decode(file, path, scanned), path)
+            file.seek(0)
+        return _of_log(file, path)
+
+
+def _peek(file: BinaryIO) -> bytes:
+    """What stands at the beginning, left where it is."""
+    return file.peek(1) if isinstance(file, BufferedReader) else b""
+
+
+def _is_ring(begin: bytes) -> bool:
+    at = begin.find(MAGIC)
+    while at >= 0:
+        if at % ALIGNED == 0:
+            return True
+        at = begin.find(MAGIC, at + 1)
+    return False
+
+
+def _of_log(file: BinaryIO, name: str) -> Source:
+    counted = _Counted(file)
+    found = [explain(report, choice, name) for report, choice in _choices(parse(counted))]
+    if not found:
+        if not counted.lines:
+            raise LoadError(f"{name}: empty, so there is no OOM report in it")
+        lines = units.count(counted.lines, "line")
+        raise LoadError(
+            f"{name}: no OOM report in this log ({lines} read); is it the kernel's log (dmesg), and all of it?"
+        )
+    return Source(found, [])
+
+
+class _Counted:
+    """Lines of a file, counted. A log without line ends is not read into memory as one."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.file = file
+        self.lines = 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        while line := self.file.readline(1 << 16):
+            self.lines += 1
+            yield line
+
+
+def _of_recordings(recordings: list[Recording], path: str) -> Source:
+    found: list[Explained] = []
+    messages = 0
+    for recording in recordings:
+        said = tuple(answer(gather(recording), visible)[:2])
+        for number, boot in enumerate(recording.boots, 1):
+            messages += len(boot.messages)
+            name = f"the kernel messages of boot {number} in {recording.name}"
+            swap_kb = boot.latest("meminfo.slow", b"", "SwapTotal")
+            for report, choice in _choices(_of_boot(boot), swap_kb):
+                report.place = replace(report.place, wall=_wall(boot, report.place.uptime_us))
+                found.append(explain(report, choice, name, said))
+    if not found:
+        counted = units.count(messages, "kernel message")
+        raise LoadError(f"{path}: no OOM report in this recording ({counted}, {units.count(len(recordings), 'ring')})")
+    return Source(found, recordings)
+
+
+def _of_boot(boot: Boot) -> Iterator[Report]:
+    parser = Parser()
+    for message in boot.messages:
+        yield from parser.feed(message.record.partition(b"\n")[0])
+    yield from parser.close()
+
+
+def _wall(boot: Boot, uptime_us: int | None) -> bytes | None:
+    wall_ns = boot.wall_ns(uptime_us // 1000) if uptime_us is not None else None
+    return None if wall_ns is None else units.utc(wall_ns).encode()
+
+
+def _choices(reports: Iterable[Report], swap_kb: int | None = None) -> Iterator[tuple[Report, Choice]]:
+    """Each report with the kernel's choice; the model knows who was killed shortly before."""
+    killed: list[tuple[int | None, int]] = []
+    for report in reports:
+        now = report.place.uptime_us
+        recent = {pid for at, pid in killed if at is None or now is None or 0 <= now - at <= RECENT_US}
+        yield report, choose(report, recent, swap_kb)
+        killed = [*killed[-50:], *((now, victim.pid) for victim in report.victims[:50])]

@@ -1,0 +1,101 @@
+"""``lastgasp oom`` as it is called: exit status, bad input, streams, JSON."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import random
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+LOGS = ROOT / "tests" / "oomlogs"
+LOG = LOGS / "armhf-global-c.txt"
+
+
+def run(*arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        [sys.executable, "-m", "lastgasp.cli.main", *arguments],
+        input=stdin,
+        capture_output=True,
+        timeout=60,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "agent")},
+    )
+
+
+def test_a_log_is_explained() -> None:
+    done = run("oom", str(LOG))
+    assert done.returncode == 0
+    assert done.stderr == b""
+    assert done.stdout.startswith(b"leaker (pid 95) asked for one page for its own memory")
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_standard_input_and_gzip(packed: bool, tmp_path: Path) -> None:
+    data = gzip.compress(LOG.read_bytes()) if packed else LOG.read_bytes()
+    done = run("oom", "-", stdin=data)
+    assert done.returncode == 0, done.stderr
+    assert b"leaker (pid 95)" in done.stdout
+    path = tmp_path / "log"
+    path.write_bytes(data)
+    assert run("oom", str(path)).stdout.splitlines()[:3] == done.stdout.splitlines()[:3]
+
+
+@pytest.mark.parametrize("kind", ["empty", "no report", "random", "zeros", "folder", "missing", "device"])
+def test_bad_input_gets_one_line(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "input"
+    contents = {
+        "empty": b"",
+        "no report": b"[    0.000000] Booting Linux\n" * 20,
+        "random": random.Random(1).randbytes(100_000),
+        "zeros": bytes(1 << 20),
+    }
+    if kind in contents:
+        path.write_bytes(contents[kind])
+    elif kind == "folder":
+        path.mkdir()
+    elif kind == "device":
+        path = Path("/dev/null")
+    done = run("oom", str(path))
+    assert done.returncode == 1
+    assert done.stdout == b""
+    assert done.stderr.count(b"\n") == 1
+    assert done.stderr.startswith(b"lastgasp: " + str(path).encode())
+    assert b"bug" not in done.stderr
+
+
+def test_wrong_use() -> None:
+    assert run("oom").returncode == 2
+
+
+def test_a_closed_pipe_is_no_error() -> None:
+    command = f"{sys.executable} -m lastgasp.cli.main oom {LOGS / 'armhf-adj-leaker-900.txt'} | head -1"
+    env = {**os.environ, "PYTHONPATH": str(ROOT / "agent")}
+    done = subprocess.run(command, shell=True, capture_output=True, env=env, timeout=60)
+    assert done.stderr == b""
+    assert done.stdout.count(b"\n") == 1
+
+
+def test_every_json_field_is_explained() -> None:
+    explained = (ROOT / "agent" / "lastgasp" / "report" / "JSON.md").read_text()
+    known = set(re.findall(r"`([a-z_]+)`", explained))
+
+    def keys(value: object) -> set[str]:
+        if isinstance(value, list):
+            return set().union(*map(keys, value)) if value else set()
+        if not isinstance(value, dict):
+            return set()
+        return set(value) | set().union(*(keys(value[key]) for key in value if key not in FOREIGN))
+
+    # Their own keys are the kernel's words, or kinds of memory.
+    FOREIGN = {"parts", "counts", "nodes", "nodes_unreclaimable", "hugepages", "kb", "slab_kb", "stats", "other"}
+    FOREIGN |= {"left_kb", "report"}
+    for name in ("armhf-memcg.txt", "armhf-slab2.txt", "armhf-overcommit2.txt", "armhf-nodump.txt"):
+        found = json.loads(run("oom", "--json", str(LOGS / name)).stdout)
+        assert found["lastgasp_oom"] == 1
+        assert keys(found) <= known, keys(found) - known

@@ -274,7 +274,7 @@ def test_wrong_use_is_one_line_or_the_help(device: Device, words: list[str], sta
 @pytest.mark.parametrize("words", [["--help"], ["help"], ["run", "--help"], ["mark", "-h"]])
 def test_help_shows_every_command_and_the_exit_statuses(words: list[str]) -> None:
     done = subprocess.run([*COMMAND, *words], capture_output=True, text=True, check=True)
-    for word in ("run", "status", "mark", "flush", "dump", "selftest", "exit status"):
+    for word in ("run", "status", "mark", "flush", "dump", "tune", "selftest", "exit status"):
         assert word in done.stdout
     assert max(len(line) for line in done.stdout.splitlines()) <= 110
 

@@ -56,12 +56,14 @@ def test_values_are_read_with_their_units() -> None:
         write_amplification = 2.25
         kernel_log_level = off
         lock_memory = no
+        tune = sensord -900, my daemon  7 ,/usr/bin/httpd* 300,
     """
     config = config_file.parse(text, "x")
     assert (config.interval, config.slow_interval, config.ring_size) == (200, 120_000, 8 << 20)
     assert (config.pressure_available, config.oom_score_adj, config.control_socket) == (25, None, "")
     assert config.alert_growth == ((b"sensord", 512 * 1024), (b"my daemon", 2 << 20))
     assert (config.write_amplification, config.kernel_log_level, config.lock_memory) == (2250, -1, False)
+    assert config.tune == ((b"sensord", -900), (b"my daemon", 7), (b"/usr/bin/httpd*", 300))
 
 
 @pytest.mark.parametrize(
@@ -80,6 +82,14 @@ def test_values_are_read_with_their_units() -> None:
         ("pmsg = maybe", "f:2: pmsg = 'maybe' will not do; allowed: yes or no"),
         ("oom_score_adj = -2000", "f:2: oom_score_adj = '-2000' will not do; allowed: -1000 to 1000, or keep"),
         ("alert_growth = sensord", "f:2: alert_growth = 'sensord' will not do; allowed: names with a rate each"),
+        (
+            "tune = sensord",
+            "f:2: tune = 'sensord' will not do; allowed: up to 32 names or paths with -1000 to 1000 each",
+        ),
+        ("tune = sensord -1001", "f:2: tune = 'sensord -1001' will not do; allowed: up to 32 names"),
+        ("tune = -900", "f:2: tune = '-900' will not do; allowed: up to 32 names"),
+        ("tune = " + "a 1," * 33, "f:2: tune = 'a 1,a 1,"),
+        ("tune = " + "a" * 129 + " 1", "f:2: tune = 'aaaaa"),
         ("write_amplification = nan", "f:2: write_amplification = 'nan' will not do; allowed: 1 to 1000, such as 1.6"),
         ("write_amplification = -1", "f:2: write_amplification = '-1' will not do; allowed: 1 to 1000"),
         ("processes = 10**9", "f:2: processes = '10**9' will not do; allowed: 16 to 65536"),
@@ -117,6 +127,12 @@ def test_line_ends_of_other_systems_a_byte_order_mark_and_no_last_newline_are_no
     path.write_bytes(b"\xef\xbb\xbfinterval = 7s\r\n# comment\r\nring_size = 8M")
     config = config_file.load(str(path))
     assert (config.interval, config.ring_size) == (7000, 8 << 20)
+
+
+def test_a_pattern_may_have_any_bytes(tmp_path: Path) -> None:
+    path = tmp_path / "f"
+    path.write_bytes(b"tune = caf\xff 3, caf\xc3\xa9 4\n")
+    assert config_file.load(str(path)).tune == ((b"caf\xff", 3), (b"caf\xc3\xa9", 4))
 
 
 @pytest.mark.parametrize("key", ["ring_path", "control_socket"])

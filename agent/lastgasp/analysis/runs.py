@@ -1,4 +1,4 @@
-"""What happened to the recording itself: starts and stops of the agent, marks, alerts, configuration."""
+"""What happened to the recording itself: starts and stops of the agent, marks, alerts, configuration, tuning."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Happening:
-    """A mark, an alert or a change of configuration."""
+    """A mark, an alert, a change of configuration or of a process's oom_score_adj."""
 
     at: Moment
-    kind: str  # mark, alert, alert.end, config (an error there tells of itself)
+    kind: str  # mark, alert, alert.end, config (an error there tells of itself), tune
     text: bytes  # raw
 
 
@@ -69,7 +69,7 @@ def runs(recording: Recording) -> list[Run]:
 
 
 def happenings(recording: Recording) -> list[Happening]:
-    """Marks, alerts and configuration changes, in order."""
+    """Marks, alerts, configuration changes and tuned processes, in order."""
     found = []
     for index, boot in enumerate(recording.boots):
         for event in boot.events:
@@ -77,4 +77,17 @@ def happenings(recording: Recording) -> list[Happening]:
                 values = event.values
                 text = values.get("text") or values.get("error") or b"read again"
                 found.append(Happening(moment(recording.boots, index, event.at_ms), event.kind, text))
+            elif event.kind == "tune":
+                found.append(Happening(moment(recording.boots, index, event.at_ms), event.kind, _tuned(event)))
     return found
+
+
+def _tuned(event: Event) -> bytes:
+    """Whose oom_score_adj the agent changed, or was refused to."""
+    values = event.values
+    pid = values.get("key", b"?").partition(b"@")[0]
+    new = values.get("new") or values.get("wanted") or b"?"
+    text = b"%s (pid %s): oom_score_adj %s to %s" % (values.get("name", b"?"), pid, values.get("old", b"?"), new)
+    if "revert" in values:
+        text += b", put back"
+    return text + b", refused (errno %s)" % values["error"] if "error" in values else text

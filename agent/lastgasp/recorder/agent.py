@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from lastgasp.recorder.growth import Growth
     from lastgasp.recorder.mirror import Mirror
     from lastgasp.recorder.ring_file import OpenedRing
+    from lastgasp.recorder.tune import Tuner
 
 KEY_INTERVAL = 2  # every other block can be decoded alone
 PAUSE_MS = 50  # a kernel that talks all the time wakes the agent no more often than this
@@ -49,6 +50,8 @@ OWN = (
 
 class Agent:
     """Everything that lives while the agent runs."""
+
+    tuner: "Tuner"  # set where processes are tuned, by ``requests``; who tunes nothing has no such attribute
 
     def __init__(
         self,

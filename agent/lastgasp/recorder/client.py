@@ -23,6 +23,10 @@ class NoAgent(Exception):
     """Nobody answers on the control socket; str() is the line to show."""
 
 
+class NotAllowed(NoAgent):
+    """There may be an agent, but not for us."""
+
+
 def main(command: str, words: list[str], config_path: str | None) -> int:
     """Run one of the commands; returns the exit status."""
     try:
@@ -40,12 +44,18 @@ def main(command: str, words: list[str], config_path: str | None) -> int:
             return simple(config, "flush")
         if command == "dump" and (not words or (len(words) == 2 and words[0] == "--ring")):
             return dump(config, words[1] if words else config.ring_path)
+        if command == "tune" and len(words) == 1 and words[0] in ("--show", "--dry-run", "--apply", "--revert"):
+            from lastgasp.recorder import tune_command
+
+            return tune_command.main(words[0], config)
         if command == "selftest" and not words:
             from lastgasp.recorder import selftest
 
             return selftest.main(config)
     except NoAgent as error:
         return complain(str(error), 3)
+    if command == "tune":
+        return complain("tune takes one of --show, --dry-run, --apply, --revert; see --help", 2)
     if command == "mark":
         return complain('a mark is one text, in quotes: lastgasp-agent mark "test 7"', 2)
     return complain(f"no such command, or not with these words: {' '.join([command, *words])!r}; see --help", 2)
@@ -68,7 +78,7 @@ def ask(config: Config, request: str) -> str:
                 break
             answer += piece
     except PermissionError:
-        raise NoAgent(f"{path}: permission denied: ask as the user that the agent runs as (root)") from None
+        raise NotAllowed(f"{path}: permission denied: ask as the user that the agent runs as (root)") from None
     except OSError as error:
         reason = error.strerror or str(error)
         raise NoAgent(f"no agent answers on {path} ({reason}); start it with: lastgasp-agent run") from None

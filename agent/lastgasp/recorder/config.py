@@ -30,6 +30,7 @@ class Config:
     kernel_log_level = 3
     oom_score_adj: int | None = -900
     lock_memory = True
+    tune: tuple[tuple[bytes, int], ...] = ()  # (pattern on the name or the program's path, oom_score_adj)
     control_socket = "/run/lastgasp.sock"
     alert_available = 50  # permille of MemTotal; 0: never
     alert_stall = 300  # permille of time; 0: never

@@ -60,6 +60,18 @@ def growth(text: str) -> tuple[tuple[bytes, int], ...]:
     return tuple(found)
 
 
+def tune(text: str) -> tuple[tuple[bytes, int], ...]:
+    """Patterns with an oom_score_adj each: "sensord -900, /usr/bin/httpd* 300"."""
+    found = []
+    for part in text.split(","):
+        if part.strip():
+            pattern, adj = part.strip().rsplit(None, 1)
+            found.append((pattern.encode("utf-8", "surrogateescape"), _range(int, -1000, 1000)(adj)))
+    if len(found) > RULES or any(len(pattern) > PATTERN_LIMIT for pattern, _ in found):
+        raise ValueError
+    return tuple(found)
+
+
 def _range(read: "Callable[[str], int]", low: int, high: int) -> "Callable[[str], int]":
     def checked(text: str) -> int:
         value = read(text)
@@ -97,6 +109,8 @@ def _path_or_none(text: str) -> str:
 
 DAY = 86_400_000
 LIMIT = 65536  # of a whole file
+RULES = 32
+PATTERN_LIMIT = 128
 
 # key: how to read it, what to say is allowed
 KEYS: "dict[str, tuple[Callable[[str], object], str]]" = {
@@ -122,6 +136,7 @@ KEYS: "dict[str, tuple[Callable[[str], object], str]]" = {
     "kernel_log_level": (_level, "0 to 7, or off"),
     "oom_score_adj": (_adj, "-1000 to 1000, or keep"),
     "lock_memory": (switch, "yes or no"),
+    "tune": (tune, "up to 32 names or paths with -1000 to 1000 each, such as: sensord -900, /usr/bin/httpd* 300"),
     "control_socket": (_path_or_none, "an absolute path, or none"),
     "alert_available": (_range(percent, 0, 1000), "0% (never) to 100% of RAM"),
     "alert_stall": (_range(percent, 0, 1000), "0% (never) to 100% of time"),

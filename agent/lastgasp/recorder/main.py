@@ -12,21 +12,6 @@ if TYPE_CHECKING:
 
     from lastgasp.recorder.config import Config
 
-HELP = """\
-usage: lastgasp-agent COMMAND
-
-  run [--config FILE]   record, in the foreground (init scripts put it into the background)
-  status [--json]       what the running agent costs, has written and cannot see
-  mark TEXT             put a mark into the recording: lastgasp-agent mark "test 7"
-  flush                 have everything written to flash now
-  dump [--ring FILE]    the ring to standard output: lastgasp-agent dump | gzip > ring.gz
-  selftest              what this kernel offers, what is absent, and what that costs
-  help, version
-
-options for all of them: --config FILE (default /etc/lastgasp.conf where it is there)
-
-exit status: 0 done; 1 it could not be done; 2 wrong use or configuration; 3 no agent is running
-"""
 DEFAULT_CONFIG = "/etc/lastgasp.conf"
 
 
@@ -42,6 +27,8 @@ def main(arguments: list[str] | None = None) -> int:
         del words[at : at + 2]
     command = words[0] if words else "help"
     if command == "help" or "--help" in words or "-h" in words:
+        from lastgasp.recorder.usage import HELP
+
         sys.stdout.write(HELP)
         return 0 if words else 2
     if command in ("version", "--version"):
@@ -101,7 +88,14 @@ def run(path: str | None) -> int:
             )
         if config.lock_memory and protect.lock_memory():
             ring.notes.append("memory could not be locked: samples may be late when memory is short")
-    agent.Agent(config, ring, reload).run()
+    made = agent.Agent(config, ring, reload)
+    if config.tune:
+        try:
+            with once.borrowed("recorder.requests") as requests:
+                requests.tuner(made).on(config.tune)
+        except ImportError as error:
+            ring.notes.append(f"no process is tuned: {error}")
+    made.run()
     return 0
 
 

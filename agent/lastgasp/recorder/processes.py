@@ -158,7 +158,7 @@ class Processes:
             if hash(stat.comm) != comm:
                 comm = hash(stat.comm)
                 encoder.forget(self.fast, pid)
-            self._identify(now_ms, pid, key, stat)
+            self.identify(now_ms, pid, key, stat)
         born = flags & NEW
         flags &= KERNEL
         rss, shared = stat.rss, None
@@ -184,8 +184,8 @@ class Processes:
             encoder.introduce(self.fast, pid, key, stat.comm, values)
         self.known[pid] = _STATE.pack(stamp, start, details, comm, base, due, _pages(rss), flags)
 
-    def _identify(self, now_ms: int, pid: int, key: bytes, stat: pid_stat.Stat) -> None:
-        """Write who a process is."""
+    def identify(self, now_ms: int, pid: int, key: bytes, stat: pid_stat.Stat) -> None:
+        """Write who a process is. Where ``tune`` is configured, it stands before this and sees whom there is."""
         folder = self.proc + b"%d/" % pid
         pairs = [(b"ppid", b"%d" % stat.ppid)]
         if stat.flags & pid_stat.PF_KTHREAD:

@@ -12,7 +12,7 @@ from lastgasp.report.screen import Screen
 BOOTS_SHOWN = 8
 CLOCKS_SHOWN = 4
 ENTRIES_SHOWN = 16
-KINDS = {"mark": "mark", "alert": "ALERT", "alert.end": "alert over", "config": "configuration"}
+KINDS = {"mark": "mark", "alert": "ALERT", "alert.end": "alert over", "config": "configuration", "tune": "tuned"}
 ENDS = {
     End.STOPPED: "stopped cleanly",
     End.UNCLEAN: "ended uncleanly (power cut, reset or kill)",
@@ -81,7 +81,7 @@ def boots(screen: Screen, facts: Facts) -> None:
 
 
 def happened(screen: Screen, facts: Facts) -> None:
-    """Starts and stops of the agent, OOM kills, marks, alerts, configuration, in the order of time."""
+    """Starts and stops of the agent, OOM kills, marks, alerts, configuration, tuning, in the order of time."""
     screen.heading("WHAT HAPPENED")
     entries = [(run.first, _run(run, facts), "bad" if run.end is End.UNCLEAN else "") for run in facts.runs]
     entries += [(note.at, f"{KINDS[note.kind]}: {screen.text(note.text)}", "") for note in facts.happenings]

@@ -15,7 +15,7 @@ PLAUSIBLE_NS = 1_577_836_800 * 10**9  # 2020-01-01: a clock before it was never 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened: start, stop, machine, mark, clock, alert, alert.end, config."""
+    """Something that happened: start, stop, machine, mark, clock, alert, alert.end, config, tune."""
 
     at_ms: int
     kind: str

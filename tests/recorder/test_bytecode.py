@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -63,6 +64,38 @@ def test_all_that_the_agent_is_asked_for_works_without_what_the_tree_leaves_out(
     assert device.stop(agent) == (0, "")
     assert [sorted(values) for values in device.events("config")] == [["read"], ["error"]]
     assert device.events("alert")
+
+
+def test_tuning_works_there(device: Device) -> None:
+    name = f"lgb{os.getpid()}"  # nobody but our child is called so
+    rename = f"open('/proc/self/comm', 'w').write('{name}'); print(flush=True); input()"
+    child = subprocess.Popen([sys.executable, "-c", rename], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        assert child.stdout is not None
+        child.stdout.readline()
+        adj = Path(f"/proc/{child.pid}/oom_score_adj")
+        was = adj.read_text()
+        device.configure(tune=f"/nobody/* 7, {name} 500")
+        agent = device.start()
+        until(lambda: adj.read_text() == "500\n")
+        assert device.run("tune", "--dry-run").stdout.startswith("would change 0 processes; 1 more as wanted already\n")
+        reverted = device.run("tune", "--revert")
+        assert (reverted.returncode, adj.read_text()) == (0, was)
+        agent.send_signal(signal.SIGHUP)
+        until(lambda: adj.read_text() == "500\n")
+        assert device.run("tune", "--revert").returncode == 0
+        assert device.run("tune", "--apply").stdout == f"{child.pid} {name}: oom_score_adj {was.strip()} -> 500\n"
+        assert device.stop(agent) == (0, "")
+        assert len(device.events("tune")) == 5
+    finally:
+        child.kill()
+        child.communicate()
+
+
+def test_what_tunes_is_not_among_what_every_agent_loads(command: list[str]) -> None:
+    hot = Path(command[-1]).with_suffix(".hot").read_bytes()
+    assert b"lastgasp.recorder.processes" in hot
+    assert b"recorder.tune" not in hot
 
 
 @pytest.mark.parametrize("language", ["C", "C.UTF-8", "de_DE.ISO-8859-15"])

@@ -5,6 +5,7 @@ Reads /proc itself; asks the running agent to apply and to put back, because it 
 
 from __future__ import annotations
 
+import posix
 import sys
 import time
 
@@ -97,9 +98,7 @@ def apply_once(config: Config) -> int:
 
 def survey(config: Config) -> list[Found]:
     """All processes that have memory, but for those that are never touched and have no rule."""
-    from posix import sysconf
-
-    page_kb = sysconf("SC_PAGESIZE") // 1024
+    page_kb = posix.sysconf("SC_PAGESIZE") // 1024
     everyone = []
     for pid, stat in tune.everyone(PROC):
         adj = tune.read(PROC, pid)

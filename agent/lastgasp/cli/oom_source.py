@@ -47,6 +47,16 @@ def read(path: str) -> Source:
         raise LoadError(f"{path}: {error.strerror or error}") from None
 
 
+def recorded(path: str) -> list[Recording]:
+    """The recordings in a path; a text log, which has none, is told apart. Raises LoadError."""
+    try:
+        return load(path)
+    except LoadError as error:
+        if "no recording in" in str(error):
+            raise LoadError(f"{path}: not a recording; a log does not tell how much was promised over time") from None
+        raise
+
+
 def _read(path: str) -> Source:
     if path == STDIN:
         if sys.stdin is None:

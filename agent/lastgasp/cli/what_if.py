@@ -1,0 +1,177 @@
+"""``lastgasp what-if``: the kernel's choice again, with other settings."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from typing import TYPE_CHECKING
+
+from lastgasp.analysis.fields import whole
+from lastgasp.cli.oom_source import Source, read, recorded
+from lastgasp.oom.overcommit import DEFAULT_RATIO, Answer, Sample, Settings, default_reserve_kb, would_refuse
+from lastgasp.oom.overcommit import MOST_ADMIN_KB as ADMIN_KB
+from lastgasp.oom.what_if import Change, Rule, rule, what_if
+from lastgasp.report import units
+from lastgasp.report import what_if as drawn
+from lastgasp.report.as_json import plain
+from lastgasp.report.screen import WIDTH, Screen
+from lastgasp.report.visible import visible
+from lastgasp.timeline.load import LoadError
+from lastgasp.timeline.model import Boot
+
+if TYPE_CHECKING:
+    from argparse import _SubParsersAction
+
+EXAMPLES = """\
+examples:
+  lastgasp what-if dmesg.txt --oom-score-adj sensord=-900 --oom-score-adj 'web*=300'
+  lastgasp what-if dmesg.txt --ram +64M --swap 32M
+  lastgasp what-if ring.lgr --overcommit-memory 2 --overcommit-ratio 80
+"""
+SIZE = re.compile(r"([+-]?)(\d{1,12})([kKmMgG])(?:i?[bB])?")
+KB = {"k": 1, "m": 1024, "g": 1024**2}
+FORMAT = 1
+
+
+def add(commands: _SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "what-if",
+        help="whom the kernel would have killed with other settings",
+        description="Reckon the kernel's choice in each OOM report again, with other values of oom_score_adj, more or"
+        " less memory, or vm.oom_kill_allocating_task; or hold a recording against vm.overcommit_memory=2.",
+    )
+    parser.add_argument("path", metavar="FILE", help="a kernel log or a recording; -: standard input")
+    parser.add_argument(
+        "--oom-score-adj",
+        action="append",
+        default=[],
+        type=_rule,
+        metavar="NAME=ADJ",
+        help="for processes of this name (* and ? match) or pid; may be given several times",
+    )
+    parser.add_argument("--ram", type=_size, default=0, metavar="+64M", help="more RAM; less: --ram=-16M")
+    parser.add_argument("--swap", type=_size, default=0, metavar="32M", help="more swap")
+    parser.add_argument("--limit", type=_size, default=0, metavar="+8M", help="a higher limit of the memory group")
+    parser.add_argument("--kill-allocating-task", action="store_true", help="vm.oom_kill_allocating_task=1")
+    parser.add_argument("--overcommit-memory", type=int, choices=[2], help="vm.overcommit_memory=2; needs a recording")
+    parser.add_argument("--overcommit-ratio", type=_ratio, metavar="N", help="vm.overcommit_ratio (default 50)")
+    parser.add_argument("--json", action="store_true", help="one JSON object (explained in report/JSON.md)")
+    parser.set_defaults(run=run, wrong=parser.error)
+    return parser
+
+
+def _rule(text: str) -> Rule:
+    try:
+        return rule(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _size(text: str) -> int:
+    match = SIZE.fullmatch(text)
+    if match is None:
+        raise argparse.ArgumentTypeError(f"{text}: wants a size with its unit: 512K, 64M, +1G")
+    return int(match[1] + match[2]) * KB[match[3].lower()]
+
+
+def _ratio(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or len(text) > 6:
+        raise argparse.ArgumentTypeError(f"{text}: wants a percentage")
+    return int(text)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the answer. Raises LoadError where there is nothing to answer from."""
+    change = Change(
+        rules=tuple(options.oom_score_adj),
+        ram_kb=options.ram,
+        swap_kb=options.swap,
+        limit_kb=options.limit,
+        kill_allocating_task=options.kill_allocating_task,
+    )
+    if options.overcommit_ratio is not None and options.overcommit_memory is None:
+        options.wrong("--overcommit-ratio counts only with --overcommit-memory 2")
+    if change == Change() and options.overcommit_memory is None:
+        options.wrong("what should be otherwise? give at least one of the options")
+    if change != Change() and options.overcommit_memory is not None:
+        options.wrong("ask for --overcommit-memory by itself: it refuses instead of killing")
+    screen = Screen.on(sys.stdout)
+    if options.overcommit_memory is not None:
+        sys.stdout.write(_overcommit(options, screen))
+        return 0
+    sys.stdout.write(_kills(options, read(options.path), change, screen))
+    return 0
+
+
+def _kills(options: argparse.Namespace, source: Source, change: Change, screen: Screen) -> str:
+    outcomes = [(found, what_if(found.report, found.choice, change)) for found in source.found]
+    if options.json:
+        answers = [
+            {
+                "answer": drawn.sentence(found, outcome, visible),
+                "source": visible(found.source),
+                "line": found.report.place.first_line,
+                "outcome": plain(outcome),
+            }
+            for found, outcome in outcomes
+        ]
+        return json.dumps({"lastgasp_what_if": FORMAT, "change": plain(change), "reports": answers}, indent=1) + "\n"
+    screen.wrap(f"With {screen.text(drawn.changed(change))}:", "", "")
+    for number, (found, outcome) in enumerate(outcomes, 1):
+        screen.line()
+        if len(outcomes) > 1:
+            screen.line(f"EVENT {number} OF {len(outcomes)} ".ljust(WIDTH, "-"), "head")
+        drawn.draw(screen, found, outcome)
+    return str(screen)
+
+
+def _overcommit(options: argparse.Namespace, screen: Screen) -> str:
+    recordings = recorded(options.path)
+    ratio = DEFAULT_RATIO if options.overcommit_ratio is None else options.overcommit_ratio
+    found: list[tuple[int, Boot, Answer]] = []
+    for recording in recordings:
+        for number, boot in enumerate(recording.boots, 1):
+            answer = _answer(boot, ratio)
+            if answer is not None:
+                found.append((number, boot, answer))
+    if not found:
+        raise LoadError(f"{options.path}: Committed_AS or MemTotal is not in this recording, so this cannot be told")
+    if options.json:
+        boots = [{"boot": number, "answer": {**_fields(answer)}} for number, _, answer in found]
+        return json.dumps({"lastgasp_what_if": FORMAT, "overcommit_ratio": ratio, "boots": boots}, indent=1) + "\n"
+    for number, boot, answer in found:
+        if screen.lines:
+            screen.line()
+        first = answer.first
+        wall = boot.wall_ns(int(first.time)) if first is not None else None
+        at = "" if first is None else units.utc(wall) if wall is not None else f"uptime {units.clock(int(first.time))}"
+        drawn.overcommit(screen, number, answer, at, f"vm.overcommit_ratio={ratio}")
+    return str(screen)
+
+
+def _fields(answer: Answer) -> dict[str, object]:
+    fields = plain(answer)
+    assert isinstance(fields, dict)
+    return {**fields, "refuses": answer.refuses, "room_kb": answer.room_kb}
+
+
+def _answer(boot: Boot, ratio: int) -> Answer | None:
+    """For a process without privileges. Its reserve where not recorded: as the kernel sets it. None: not recorded."""
+    times, values = boot.points("meminfo", b"", "Committed_AS")
+    total = boot.latest("meminfo.slow", b"", "MemTotal")
+    if not values or not total:
+        return None
+    reserve = whole(boot.machine().get("vm.admin_reserve_kbytes"))
+    settings = Settings(
+        ram_kb=total,
+        swap_kb=boot.latest("meminfo.slow", b"", "SwapTotal") or 0,
+        hugetlb_kb=boot.latest("meminfo.slow", b"", "Hugetlb") or 0,
+        ratio=ratio,
+        admin_reserve_kb=default_reserve_kb(total, ADMIN_KB) if reserve is None else reserve,
+        page_kb=max(boot.page_size // 1024, 1),
+    )
+    samples = [Sample(at, value) for at, value in zip(times, values, strict=True)]
+    return would_refuse(settings, samples, privileged=False)

@@ -1,0 +1,98 @@
+"""``lastgasp what-if`` as it is called."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from test_cli_oom import LOG, LOGS, run
+
+from lastgasp.cli.main import main
+from scene import Scene
+
+
+def test_another_is_killed() -> None:
+    done = run("what-if", str(LOG), "--oom-score-adj", "leaker=-900", "--oom-score-adj", "nope=5")
+    assert done.returncode == 0
+    text = b" ".join(done.stdout.split())
+    assert b"Here the kernel killed leaker (pid 95); with this change it would have taken hogA (pid 89) first." in text
+    assert b"No process in the table is nope" in text
+
+
+def test_much_protected_is_warned_of() -> None:
+    done = run("what-if", str(LOG), "--oom-score-adj", "leaker=-1000")
+    assert b"of all: the kernel can only take from the rest" in b" ".join(done.stdout.split())
+
+
+def test_everybody_protected_is_a_panic() -> None:
+    done = run("what-if", str(LOG), "--oom-score-adj", "*=-1000")
+    assert b"nobody might have been killed: the kernel would have panicked" in b" ".join(done.stdout.split())
+
+
+def test_more_of_everything_in_json() -> None:
+    done = run("what-if", str(LOGS / "armhf-memcg.txt"), "--limit", "+8M", "--swap", "32M", "--json")
+    found = json.loads(done.stdout)
+    assert found["lastgasp_what_if"] == 1
+    assert found["change"]["limit_kb"] == 8192
+    assert found["reports"][0]["outcome"]["kills"][0]["name"] == "leaker"
+
+
+def test_a_report_without_a_table_cannot_tell() -> None:
+    done = run("what-if", str(LOGS / "armhf-nodump.txt"), "--ram", "+64M")
+    assert done.returncode == 0
+    assert b"it has no task table" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["--oom-score-adj", "leaker"],
+        ["--oom-score-adj", "leaker=2000"],
+        ["--ram", "64"],
+        ["--overcommit-ratio", "80"],
+        ["--overcommit-memory", "1"],
+        ["--overcommit-memory", "2", "--ram", "64M"],
+    ],
+)
+def test_wrong_use(arguments: list[str]) -> None:
+    done = run("what-if", str(LOG), *arguments)
+    assert done.returncode == 2
+    assert done.stdout == b""
+    assert b"Traceback" not in done.stderr
+
+
+def test_overcommit_needs_a_recording() -> None:
+    done = run("what-if", str(LOG), "--overcommit-memory", "2")
+    assert done.returncode == 1
+    assert b"not a recording" in done.stderr
+
+
+def committed(path: Path, *sizes: int) -> None:
+    scene = Scene(path)
+    scene.meminfo["Committed_AS"] = sizes[0] if sizes else None
+    scene.boot()
+    for size in sizes or (0,):
+        if sizes:
+            scene.meminfo["Committed_AS"] = size
+        scene.record(5)
+    scene.stop()
+
+
+def test_overcommit_over_a_recording(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "ring.lgr"
+    committed(path, 10_000, 40_000, 20_000)
+    assert main(["what-if", str(path), "--overcommit-memory", "2"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("Yes: from 2026-11-23 14:00:")
+    assert "CommitLimit 32.0 MB" in out
+    assert main(["what-if", str(path), "--overcommit-memory", "2", "--overcommit-ratio", "90"]) == 0
+    assert capsys.readouterr().out.startswith("No: at most 39.1 MB were promised")
+
+
+def test_overcommit_that_was_not_recorded_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "ring.lgr"
+    committed(path)
+    assert main(["what-if", str(path), "--overcommit-memory", "2"]) == 1
+    assert "Committed_AS or MemTotal is not in this recording" in capsys.readouterr().err

@@ -12,7 +12,7 @@ import sys
 import traceback
 
 from lastgasp import __version__
-from lastgasp.cli import oom, record, report, what_if
+from lastgasp.cli import advise, oom, record, report, what_if
 from lastgasp.recorder.ring_file import RingError
 from lastgasp.report.visible import visible
 from lastgasp.timeline.load import LoadError
@@ -71,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"lastgasp {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for command in (report, oom, what_if, record):
+    for command in (report, oom, what_if, advise, record):
         added = command.add(commands)
         added.epilog = f"{command.EXAMPLES}\n{STATUS}"
         added.formatter_class = argparse.RawDescriptionHelpFormatter

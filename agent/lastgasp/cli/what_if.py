@@ -134,7 +134,7 @@ def _overcommit(options: argparse.Namespace, screen: Screen) -> str:
     found: list[tuple[int, Boot, Answer]] = []
     for recording in recordings:
         for number, boot in enumerate(recording.boots, 1):
-            answer = _answer(boot, ratio)
+            answer = answer_of(boot, ratio)
             if answer is not None:
                 found.append((number, boot, answer))
     if not found:
@@ -158,7 +158,7 @@ def _fields(answer: Answer) -> dict[str, object]:
     return {**fields, "refuses": answer.refuses, "room_kb": answer.room_kb}
 
 
-def _answer(boot: Boot, ratio: int) -> Answer | None:
+def answer_of(boot: Boot, ratio: int) -> Answer | None:
     """For a process without privileges. Its reserve where not recorded: as the kernel sets it. None: not recorded."""
     times, values = boot.points("meminfo", b"", "Committed_AS")
     total = boot.latest("meminfo.slow", b"", "MemTotal")

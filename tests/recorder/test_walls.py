@@ -21,8 +21,8 @@ MAY_IMPORT = {
     "ring": {"ring"},
     "oom": {"oom"},
     "recorder": {"proc", "ring", "recorder"},
-    "timeline": {"timeline", "ring", "oom"},
-    "analysis": {"analysis", "timeline", "oom", "ring"},
+    "timeline": {"timeline", "ring"},
+    "analysis": {"analysis", "timeline", "oom"},
     "report": {"report", "analysis", "timeline", "oom"},
 }
 

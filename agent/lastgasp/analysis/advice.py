@@ -180,7 +180,7 @@ def _fragments(evidence: Evidence) -> Advice | None:
 
 
 def _boost(evidence: Evidence) -> Advice | None:
-    zones = [zone for zone in evidence.cause.zones if zone.allowed and zone.boost_kb]
+    zones = [zone for zone in evidence.cause.zones if zone.allowed and zone.boost_kb and zone.min_kb is not None]
     if not zones or evidence.cause.case == Case.GROUP:
         return None
     zone = max(zones, key=lambda one: one.boost_kb)

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from lastgasp.analysis.oom_memory import Memory, Part, ZoneState, elsewhere_kb, may_use_cma, memory, zones
+from lastgasp.analysis.oom_memory import MOST_ORDER, Memory, Part, ZoneState, elsewhere_kb, may_use_cma, memory, zones
 from lastgasp.analysis.trend import Confidence
 from lastgasp.oom.choice import Choice
 from lastgasp.oom.ranking import Ranked
@@ -202,7 +202,7 @@ def _case(
     if report.constraint in (Constraint.CPUSET, Constraint.MEMORY_POLICY):
         return Case.CPUSET, Confidence.HIGH, filled
     allowed = [zone for zone in states if zone.allowed]
-    if (report.order or 0) > 0 and any(_in_pieces(zone, report.order or 0) for zone in allowed):
+    if 0 < (report.order or 0) <= MOST_ORDER and any(_in_pieces(zone, report.order or 0) for zone in allowed):
         return Case.FRAGMENTED, Confidence.HIGH, filled
     short = bool(allowed) and all(
         zone.usable_kb <= (zone.low_kb or zone.min_kb or 0) + zone.reserve_kb for zone in allowed

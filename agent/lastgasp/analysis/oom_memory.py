@@ -17,6 +17,7 @@ UPPER = (b"HighMem", b"Movable")  # zones that the kernel can't use for itself
 HIGH_FLAGS = (b"GFP_HIGHUSER", b"__GFP_HIGHMEM", b"GFP_TRANSHUGE")
 LOW_ZONES = ((b"__GFP_DMA", b"DMA"), (b"__GFP_DMA32", b"DMA32"))
 CMA_TYPE = b"C"
+MOST_ORDER = 30  # of any kernel's request; more is a damaged line
 
 
 class Part(StrEnum):

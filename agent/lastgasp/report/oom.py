@@ -156,7 +156,7 @@ def _parts(screen: Screen, where: Memory, total: str) -> None:
         if not size and part != Part.REMAINDER:
             continue
         share = size / where.ram_kb
-        bar = mark * round(share * BAR) or ("▏" if screen.unicode and size else "")
+        bar = mark * round(min(share, 1.0) * BAR) or ("▏" if screen.unicode and size else "")
         screen.line(f"  {part:<30} {kb(size):>9} {units.percent(share):>6}  {bar}")
     screen.line(f"  {total:<30} {kb(where.ram_kb):>9}  100 %", "head")
     if where.over_kb:
@@ -218,7 +218,7 @@ def _ranking(screen: Screen, found: Explained) -> None:
     if len(spared) > SPARED_SHOWN:
         screen.line(f"        … {len(spared) - SPARED_SHOWN} more that may not be killed", "dim")
     legend = "* killed. " if choice.victim is not None else ""
-    if choice.model is not None:
+    if choice.model is not None and _change(choice, choice.model):
         name = screen.text(choice.model.process.name)
         legend += f"“turns at”: with this adj, or so much smaller, {name} would have been spared; any other of these"
         legend += " would have been taken with that adj, or if it had held so much more."

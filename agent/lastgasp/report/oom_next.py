@@ -46,6 +46,10 @@ def steps(report: Report, choice: Choice, cause: OomCause, text: Text) -> list[s
             "See whether CMA (cma= on the command line) is larger than drivers need: what it holds is lent"
             " only to what can be moved."
         )
+    if cause.case == Case.UNKNOWN:
+        found.append(
+            "Look for the rest of this report in the whole log (dmesg): a console leaves out what its level hides."
+        )
     found += _by_case(case, choice, cause, text)
     if cause.case == Case.GROUP:
         found.append(

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from lastgasp.analysis.oom_cause import Case, Holder, OomCause
-from lastgasp.analysis.oom_memory import Memory, Part, may_use_cma
+from lastgasp.analysis.oom_memory import MOST_ORDER, Memory, Part, may_use_cma
 from lastgasp.oom.choice import Choice
 from lastgasp.oom.report import Killer, Report, Victim
 from lastgasp.report import units
@@ -84,6 +84,8 @@ def request(report: Report) -> str:
     size = report.page_kb or 4
     if report.order == 0:
         return "one page"
+    if report.order > MOST_ORDER:
+        return f"2^{report.order} pages (no kernel grants that: the line is damaged)"
     return f"{1 << report.order} pages in a row ({kb(size << report.order)})"
 
 
@@ -108,7 +110,7 @@ def _asked(report: Report, text: Text) -> str:
 def _why_not(report: Report, cause: OomCause, text: Text) -> str:
     case = cause.case
     if case == Case.BY_HAND:
-        return "; memory was not short" if cause.zones and not any(zone.short for zone in cause.zones) else ""
+        return ", while memory was not short" if cause.zones and not any(zone.short for zone in cause.zones) else ""
     if case == Case.GROUP:
         group = report.memcg
         path = text(group.path) if group and group.path is not None else "unknown"
@@ -123,7 +125,7 @@ def _why_not(report: Report, cause: OomCause, text: Text) -> str:
         )
     allowed = [zone for zone in cause.zones if zone.allowed]
     if not allowed:
-        return ", and there was none left" if report.invoker is not None else ""
+        return ", and memory was short" if report.invoker is not None else ""
     zone = max(allowed, key=lambda one: one.free_kb)
     name = text(zone.name)
     if case == Case.FRAGMENTED:
@@ -172,7 +174,7 @@ def _ended(report: Report, choice: Choice, cause: OomCause, text: Text) -> str:
         words += f", a child of the one it chose (pid {victim.sacrificed_for})"
     if len(report.victims) > 1 and report.group_kill is not None:
         rest = len(report.victims) - 1
-        words += f", and with it the {units.count(rest, 'other process', 'other processes')} of its group (oom.group)"
+        words += f", and with it {units.count(rest, 'other process', 'other processes')} of its group (oom.group)"
     return words
 
 

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from scene import Scene
+
 ROOT = Path(__file__).parents[2]
 LOGS = ROOT / "tests" / "oomlogs"
 LOG = LOGS / "armhf-global-c.txt"
@@ -99,3 +101,28 @@ def test_every_json_field_is_explained() -> None:
         found = json.loads(run("oom", "--json", str(LOGS / name)).stdout)
         assert found["lastgasp_oom"] == 1
         assert keys(found) <= known, keys(found) - known
+
+
+def test_a_recording_is_recognised_and_its_messages_explained(tmp_path: Path) -> None:
+    path = tmp_path / "ring.lgr"
+    scene = Scene(path).boot()
+    scene.record(5)
+    texts = [re.sub(rb"^\[ *[\d.]+\] ", b"", line) for line in LOG.read_bytes().splitlines()]
+    begin = next(n for n, text in enumerate(texts) if b"invoked oom-killer" in text)
+    scene.kernel_says(*texts[begin:])
+    scene.record(5)
+    scene.stop()
+    for done in (run("oom", str(path)), run("oom", "-", stdin=path.read_bytes())):
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.startswith(b"leaker (pid 95) asked for one page")
+        assert b"WHAT THE RECORDING SAYS" in done.stdout
+        assert b"2026-11-23 14:00:" in done.stdout
+        assert re.search(rb"95 leaker +58\.9 MB", done.stdout)
+
+
+def test_a_recording_without_a_report_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "ring.lgr"
+    Scene(path).boot().record(5).stop()
+    done = run("oom", str(path))
+    assert done.returncode == 1
+    assert b"no OOM report in this recording" in done.stderr

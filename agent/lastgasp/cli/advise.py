@@ -8,7 +8,6 @@ import sys
 from typing import TYPE_CHECKING
 
 from lastgasp.analysis.advice import Evidence, Leak, advise
-from lastgasp.analysis.facts import gather
 from lastgasp.cli.oom_source import Source, read
 from lastgasp.cli.what_if import answer_of
 from lastgasp.oom.overcommit import DEFAULT_RATIO
@@ -76,5 +75,6 @@ def _evidence(source: Source, found: Explained) -> Evidence:
         for boot in recording.boots:
             settings |= {name: value for name, value in boot.machine().items() if name.startswith("vm.")}
             overcommit = answer_of(boot, DEFAULT_RATIO) or overcommit
-        leaks += [Leak(growth.worst.name, growth.worst.verdict.per_s) for growth in gather(recording).leaks]
+    for facts in source.facts:
+        leaks += [Leak(growth.worst.name, growth.worst.verdict.per_s) for growth in facts.leaks]
     return Evidence(found.report, found.choice, found.cause, settings, leaks, overcommit)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from io import BufferedReader
 from typing import BinaryIO
 
-from lastgasp.analysis.facts import gather
+from lastgasp.analysis.facts import Facts, gather
 from lastgasp.oom.choice import Choice, choose
 from lastgasp.oom.parser import Parser, parse
 from lastgasp.oom.report import Report
@@ -31,10 +31,11 @@ RECENT_US = 30_000_000  # who was killed so short a time before may be dying sti
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What a path held. ``recordings`` is empty where it was a text log."""
+    """What a path held. ``recordings``, and the facts of each, are empty where it was a text log."""
 
     found: list[Explained]
     recordings: list[Recording]
+    facts: list[Facts]
 
 
 def read(path: str) -> Source:
@@ -110,7 +111,7 @@ def _of_log(file: BinaryIO, name: str) -> Source:
         raise LoadError(
             f"{name}: no OOM report in this log ({lines} read); is it the kernel's log (dmesg), and all of it?"
         )
-    return Source(found, [])
+    return Source(found, [], [])
 
 
 class _Counted:
@@ -129,8 +130,9 @@ class _Counted:
 def _of_recordings(recordings: list[Recording], path: str) -> Source:
     found: list[Explained] = []
     messages = 0
-    for recording in recordings:
-        said = tuple(answer(gather(recording), visible)[:2])
+    facts = [gather(recording) for recording in recordings]
+    for recording, gathered in zip(recordings, facts, strict=True):
+        said = tuple(answer(gathered, visible)[:2])
         for number, boot in enumerate(recording.boots, 1):
             messages += len(boot.messages)
             name = f"the kernel messages of boot {number} in {recording.name}"
@@ -141,7 +143,7 @@ def _of_recordings(recordings: list[Recording], path: str) -> Source:
     if not found:
         counted = units.count(messages, "kernel message")
         raise LoadError(f"{path}: no OOM report in this recording ({counted}, {units.count(len(recordings), 'ring')})")
-    return Source(found, recordings)
+    return Source(found, recordings, facts)
 
 
 def _of_boot(boot: Boot) -> Iterator[Report]:

@@ -80,10 +80,10 @@ def spawn(kind: str, number: int, folder: str, speed: int) -> int:
 
 def main(folder: str, speed: int, kinds: list[str]) -> None:
     """Start them, and end them with this process's standard input or life."""
-    wake, woken = os.pipe()
-    os.set_blocking(woken, False)
-    signal.set_wakeup_fd(woken)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    woken, wake = os.pipe()
+    os.set_blocking(wake, False)
+    signal.set_wakeup_fd(wake)
+    signal.signal(signal.SIGTERM, lambda *_: None)  # both wake the loop, which knows its children at that moment
     signal.signal(signal.SIGCHLD, lambda *_: None)
     wanted = [kind for pair in kinds for kind in [pair.partition("=")[0]] * int(pair.partition("=")[2])]
     running: dict[int, int] = {}
@@ -92,19 +92,20 @@ def main(folder: str, speed: int, kinds: list[str]) -> None:
             running[spawn(kind, number, folder, speed)] = number
         print("ready", flush=True)
         while True:
-            readable = select.select([0, wake], [], [])[0]
+            readable = select.select([0, woken], [], [])[0]
             if 0 in readable and not os.read(0, 1):
                 return
-            if wake in readable:
-                os.read(wake, 4096)
+            if woken in readable and signal.SIGTERM in os.read(woken, 4096):
+                return
             while running and (pid := os.waitpid(-1, os.WNOHANG)[0]):
                 number = running.pop(pid)
                 if wanted[number] == "brief":
                     running[spawn("brief", number, folder, speed)] = number
     finally:
-        signal.signal(signal.SIGCHLD, signal.SIG_IGN)
         for pid in running:
             os.kill(pid, signal.SIGKILL)
+        for pid in running:  # a kill is only a request; who started this wants none of them there any more
+            os.waitpid(pid, 0)
 
 
 if __name__ == "__main__":

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from lastgasp.oom.choice import choose
 from lastgasp.oom.parser import parse
 from lastgasp.oom.report import Constraint, Report, Task, Victim
 from oom.logs import LOGS
@@ -17,11 +20,30 @@ def the(name: str) -> Report:
 
 
 @pytest.mark.parametrize("path", WRITTEN, ids=[path.stem for path in WRITTEN])
-def test_each_line_is_understood(path) -> None:  # type: ignore[no-untyped-def]
+def test_each_line_is_understood(path: Path) -> None:
     first, *lines = path.read_bytes().splitlines(keepends=True)
     assert first.startswith(b"# Written by hand from the format strings of Linux ")
     (report,) = parse(lines)
     assert report.complete and report.recognised == report.lines == len(lines) and report.unknown == []
+
+
+# A task taken for asking has no score; 5.0's total can't be told from its report; 5.1 and later print no score; 3.2's
+# table hides the page tables that its score counts.
+WITHOUT_SCORE = {"3.2-arm.txt", "4.15-arm.txt", "5.0-cpuset.txt", "6.18-exiting.txt"}
+
+
+@pytest.mark.parametrize("path", WRITTEN, ids=[path.stem for path in WRITTEN])
+def test_the_score_printed_is_what_the_kernel_reckons_from_the_table(path: Path) -> None:
+    choice = choose(the(path.name))
+    assert choice.score_fits is (None if path.name in WITHOUT_SCORE else True)
+
+
+def test_the_score_of_3_2_counts_page_tables_that_its_table_hides() -> None:
+    choice = choose(the("3.2-arm.txt"))
+    (chosen,) = (entry for entry in choice.ranking if entry.pid == choice.kernel_pid)
+    assert choice.total.pages == 31418 and chosen.points == 24012 * 1000 // 31418 == 764
+    hidden = -(-24012 // 512)  # one table for each 2 MB at the least
+    assert (24012 + hidden) * 1000 // 31418 == 765
 
 
 def test_3_2_has_the_old_columns_and_three_sums_of_pages() -> None:
@@ -36,7 +58,7 @@ def test_3_2_has_the_old_columns_and_three_sums_of_pages() -> None:
         zone.node is None and zone.name == b"Normal" and zone.all_unreclaimable and zone.free_block_types == (b"",) * 11
     )
     assert report.victims == [
-        Victim(901, b"measure", total_vm_kb=101240, anon_rss_kb=96000, file_rss_kb=48, score=761, how=b"Out of memory")
+        Victim(901, b"measure", total_vm_kb=101240, anon_rss_kb=96000, file_rss_kb=48, score=765, how=b"Out of memory")
     ]
 
 
@@ -47,7 +69,7 @@ def test_3_10_sacrifices_a_child_and_kills_who_shares_its_memory() -> None:
     assert report.zones[0].lowmem_reserve_pages == (0, 256, 256)
     assert report.zones[1].free_block_types and report.zones[1].free_block_types[0] == b"MC"
     child, sharer = report.victims
-    assert (child.pid, child.name, child.sacrificed_for, child.score) == (902, b"a) R 1 (b", 901, 734)
+    assert (child.pid, child.name, child.sacrificed_for, child.score) == (902, b"a) R 1 (b", 901, 374)
     assert child.how == b"Out of memory" and (child.total_vm_kb, child.anon_rss_kb, child.file_rss_kb) == (
         2560,
         200,
@@ -97,13 +119,13 @@ def test_4_9_to_4_14_print_a_node_mask() -> None:
     assert report.tainted == b"P        W  O" and report.kernel == b"4.9.37"
     later = the("4.14-mips.txt")
     assert (later.nodemask, later.order, later.gfp_flags) == (b"(null)", 1, (b"GFP_KERNEL",))
-    assert later.tasks and later.tasks[0].nr_puds == 0
-    assert later.slab_kb == {b"kmalloc-4096": (2100, 2112)}
+    assert later.tasks and later.tasks[0].nr_pmds == 0 and later.slab_kb is None
 
 
 def test_4_15_counts_page_tables_in_bytes() -> None:
     report = the("4.15-arm.txt")
     assert report.tasks and report.tasks[1].pgtables_bytes == 53248 and report.tasks[1].nr_ptes is None
+    assert report.slab_kb == {b"kmalloc-4096": (2100, 2112)}
     assert report.allocating_task and report.victims[0].how == b"Out of memory (oom_kill_allocating_task)"
 
 

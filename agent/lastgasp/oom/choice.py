@@ -248,8 +248,12 @@ def _by_score(found: Found, victim: Victim | None, chosen: Process | None, total
 def _score_fits(
     report: Report, victim: Victim | None, ranking: Sequence[Ranked], pid: int | None, era: Era, total: Total
 ) -> bool | None:
-    """Whether the score printed is the model's; that of a task taken for asking is always 0 and says nothing."""
+    """Whether the score printed is the model's. That of a task taken for asking is always 0 and says nothing, and
+    a table without swap and page tables (before 3.6) tells less than the score counts.
+    """
     if victim is None or victim.score is None or report.allocating_task or not total.pages:
+        return None
+    if b"swapents" not in (report.columns or ()):
         return None
     chosen = next((entry for entry in ranking if entry.pid == pid), None)
     return None if chosen is None else victim.score == _score(era, chosen.process, total.pages)

@@ -125,7 +125,7 @@ def page_tables(task: Task, size_kb: int) -> int:
     """Pages of page tables, as the task's kernel counts them; 0 where its table has no such column."""
     if task.pgtables_bytes is not None:
         return task.pgtables_bytes // (size_kb * 1024)
-    return (task.nr_ptes or 0) + (task.nr_pmds or 0) + (task.nr_puds or 0)
+    return (task.nr_ptes or 0) + (task.nr_pmds or 0)
 
 
 def total_of(report: Report, size_kb: int, swap_kb: int | None = None) -> Total:

@@ -25,7 +25,6 @@ NUMBERS = {
     b"rss_shmem": "rss_shmem",
     b"nr_ptes": "nr_ptes",
     b"nr_pmds": "nr_pmds",
-    b"nr_puds": "nr_puds",
     b"pgtables_bytes": "pgtables_bytes",
     b"swapents": "swapents",
     b"cpu": "cpu",
@@ -38,7 +37,6 @@ START = (b"uid", b"tgid", b"total_vm", b"rss")
 LOST = {
     7: (*START, b"pgtables_bytes", *TAIL),
     8: (*START, b"nr_ptes", b"nr_pmds", *TAIL),
-    9: (*START, b"nr_ptes", b"nr_pmds", b"nr_puds", *TAIL),
     10: (*START, b"rss_anon", b"rss_file", b"rss_shmem", b"pgtables_bytes", *TAIL),
 }
 

@@ -56,7 +56,6 @@ class Task:
     rss_shmem: int | None = None
     nr_ptes: int | None = None  # before 4.15: page tables of the lowest level, in pages
     nr_pmds: int | None = None  # 4.0 to 4.14
-    nr_puds: int | None = None  # 4.14 only
     pgtables_bytes: int | None = None  # 4.15 and later
     swapents: int | None = None
     cpu: int | None = None  # before 2.6.38 or so
@@ -185,7 +184,7 @@ class Report:
     chosen_memcg: bytes | None = None  # its control group, also where no group's limit was reached
     victims: list[Victim] = field(default_factory=list)
     panic: bytes | None = None  # the kernel's words
-    exiting: Victim | None = None  # 6.16 and later: the chosen one was dying already, so nobody was killed
+    exiting: Victim | None = None  # 5.9 and later: the chosen one was dying already, so nobody was killed
     refusal: Refusal | None = None  # a report of its own kind: all else is None
     no_killable: bool = False  # "Out of memory and no killable processes..."
 

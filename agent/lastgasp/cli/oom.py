@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from lastgasp.cli.oom_source import read
-from lastgasp.report import oom, oom_json
+from lastgasp.report import oom, oom_json, oom_summary
 from lastgasp.report.screen import WIDTH, Screen
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
 def draw(found: list[oom.Explained], screen: Screen) -> str:
     """A table of several, then each of them."""
     if len(found) > 1:
-        oom.summary(screen, found)
+        oom_summary.summary(screen, found)
         screen.line()
     for number, one in enumerate(found, 1):
         if len(found) > 1:

@@ -10,8 +10,8 @@ from lastgasp.oom.choice import Choice
 from lastgasp.oom.ranking import Ranked
 from lastgasp.report.as_json import plain
 from lastgasp.report.oom import Explained
+from lastgasp.report.oom_answer import answer
 from lastgasp.report.oom_next import steps
-from lastgasp.report.oom_words import answer
 from lastgasp.report.visible import visible
 
 FORMAT = 1

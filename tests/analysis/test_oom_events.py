@@ -1,4 +1,4 @@
-"""OOM headlines out of kernel messages of real kernels, and of messages that mean harm."""
+"""OOM kills out of kernel messages of real kernels, and of messages that mean harm."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from lastgasp.analysis.oom_events import OomEvent, kills_counted, oom_events
+from lastgasp.oom.parser import parse
 from scene import Scene
 
 LOGS = Path(__file__).parents[1] / "oomlogs"
@@ -48,6 +49,30 @@ def test_a_kill_within_a_memory_group_names_the_group(scene: Scene, name: str) -
     assert event.limited_by_group
     assert event.group
     assert event.victim == b"leaker"
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in LOGS.glob("*.kmsg")))
+def test_the_events_are_the_reports_that_a_log_of_the_same_lines_gives(scene: Scene, name: str) -> None:
+    told = [
+        (report.place.uptime_us // 1000, victim.pid, victim.name)
+        for report in parse((LOGS / name).read_bytes().splitlines(keepends=True))
+        if report.place.uptime_us is not None
+        for victim in report.victims
+    ]
+    events = [event for event in recorded_log(scene, name) if event.victim is not None]
+    assert [(event.at.uptime_ms, event.victim_pid, event.victim) for event in events] == told
+    assert bool(told) == ("overcommit2" not in name)
+
+
+def test_all_of_a_group_are_events_and_only_the_first_tells_who_asked(scene: Scene) -> None:
+    events = recorded_log(scene, "armhf-memcg-group.kmsg")
+    assert [event.victim for event in events] == [b"leaker", b"inA", b"inB"]
+    assert [event.invoker for event in events] == [b"leaker", None, None]
+    assert {event.group for event in events} == {b"/app"} and all(event.limited_by_group for event in events)
+
+
+def test_refusals_of_overcommit_are_no_kills(scene: Scene) -> None:
+    assert recorded_log(scene, "armhf-overcommit2.kmsg") == []
 
 
 def test_kill_lines_without_a_report_are_events_of_their_own(scene: Scene) -> None:

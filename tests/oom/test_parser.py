@@ -363,3 +363,20 @@ def test_what_the_best_known_reader_gets_wrong_is_right() -> None:
     guarded = next(task for task in report.tasks or [] if task.name == b"snapd")
     assert guarded.oom_score_adj == -1000 and guarded.swapents == 0 and guarded.rss_anon == 160
     assert [(zone.node, zone.name) for zone in report.zones] == [(None, b"DMA")]
+
+
+def test_a_kill_line_that_comes_twice_is_one_kill() -> None:
+    """With memory.oom.group; where the reports are switched off or rate-limited, there is nothing else of it."""
+    line = b"Memory cgroup out of memory: Killed process %d (app) total-vm:99kB, anon-rss:50kB, file-rss:1kB"
+    a, b = parse([at(5, line % 7), at(5, line % 7), at(5, line % 8)])
+    assert [victim.pid for victim in a.victims] == [7] and [victim.pid for victim in b.victims] == [8]
+    assert (a.lines, a.recognised) == (2, 2)
+
+
+def test_a_name_of_what_begins_a_report_begins_none() -> None:
+    """No name is so long; in a recording that was not made by a kernel it may be."""
+    kill = b"Out of memory: Killed process 7 ( invoked oom-killer: ) total-vm:99kB, anon-rss:50kB, file-rss:1kB"
+    report = the([*BLOCK[:-1], at(9.2447, kill)])
+    assert [victim.name for victim in report.victims] == [b" invoked oom-killer: "]
+    cut = the([at(5, b"x invoked oom-killer: gfp_m"), at(5, b"Mem-Info:")])
+    assert cut.invoker == b"x" and cut.lines == 2

@@ -1,30 +1,22 @@
-"""OOM kills as the kernel's headlines tell them: who asked, whose limit it was, who was killed.
+"""OOM kills of a recording in short: who asked, whose limit it was, who was killed.
 
-Only those lines are read that say so in one line each; the whole report is another reader's task. Never raises: what
-a line does not tell is None. Names in it come from the processes themselves and may hold anything that looks like
-more of the line, so every line is read from its fixed ends towards the name.
+The same reports that ``lastgasp oom`` explains, by the same parser, with what a timeline needs of each. Only the
+kernel's: kills by user space and refusals by overcommit are none of the OOM kills that the kernel counts. Never raises:
+what a report does not tell is None.
 """
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from lastgasp.analysis.fields import whole
 from lastgasp.analysis.times import Moment, moment
 from lastgasp.analysis.trend import Shape
-from lastgasp.timeline.model import Boot, Message, Recording
+from lastgasp.oom.parser import Parser
+from lastgasp.oom.report import Constraint, Killer, Report, Victim
+from lastgasp.timeline.model import Boot, Recording
 
 KB = 1024
-INVOKED = re.compile(rb"^(.*) invoked oom-killer: .*?order=(-?\d{1,2})\b", re.S)
-CHOSE = re.compile(rb"^oom-kill:constraint=(\w+),(.*?),task=(.*),pid=(\d{1,10}),uid=\d+$", re.S)
-GROUP = re.compile(rb"oom_memcg=(.*),task_memcg=")
-ESCAPE = re.compile(rb"\\x([0-9a-f]{2})")  # how /dev/kmsg writes control characters, backslashes and bytes over 127
-KILLED = re.compile(rb"Killed process (\d{1,10})(?:, UID \d+,)? \((.*)\),? total-vm:\d+kB(.*)$", re.S)
-OLD_GROUP = re.compile(rb"^Task in (\S+) killed as a result of limit of (\S+)")
-SIZES = {b"anon-rss": "anon_bytes", b"file-rss": "file_bytes", b"shmem-rss": "shmem_bytes"}
-PANIC = re.compile(rb"Kernel panic - not syncing: (Out of memory.*|System is deadlocked on memory)")
-NEAR_MS = 5_000  # a kill line this long after "invoked" still belongs to it
 
 
 @dataclass(slots=True)
@@ -53,8 +45,19 @@ def oom_events(recording: Recording) -> list[OomEvent]:
     """All kills and reports, in the order of the kernel's log."""
     found: list[OomEvent] = []
     for index, boot in enumerate(recording.boots):
-        found += _of_boot(recording.boots, index, boot)
+        for report in reports(boot):
+            if report.killer == Killer.KERNEL and report.refusal is None:
+                at_ms = _at_ms(boot, report)
+                found += _events(report, moment(recording.boots, index, at_ms), at_ms < boot.first_ms)
     return found
+
+
+def reports(boot: Boot) -> Iterator[Report]:
+    """The OOM reports among a boot's kernel messages; a line number is a message's place among them, from 1."""
+    parser = Parser()
+    for message in boot.messages:
+        yield from parser.feed(message.record.partition(b"\n")[0])
+    yield from parser.close()
 
 
 def kills_counted(recording: Recording) -> int | None:
@@ -67,73 +70,35 @@ def kills_counted(recording: Recording) -> int | None:
     return total
 
 
-def _of_boot(boots: list[Boot], index: int, boot: Boot) -> list[OomEvent]:
-    found: list[OomEvent] = []
-    open_: OomEvent | None = None  # begun, and nobody killed yet
-    for message in boot.messages:
-        at_ms, text = _split(message)
-        at = moment(boots, index, at_ms)
-        if open_ is not None and at_ms - open_.at.uptime_ms > NEAR_MS:
-            open_ = None
-        if match := INVOKED.search(text):
-            open_ = OomEvent(at, at_ms < boot.first_ms, match[1], int(match[2]))
-            found.append(open_)
-            continue
-        chose, killed, old, panic = CHOSE.search(text), KILLED.search(text), OLD_GROUP.search(text), PANIC.search(text)
-        if not (chose or killed or old or panic):
-            continue
-        if killed and _told_already(found, int(killed[1]), at_ms):
-            continue
-        event = open_
-        if event is None:
-            event = open_ = OomEvent(at, at_ms < boot.first_ms)
-            found.append(event)
-        if chose:
-            _take_choice(event, chose)
-        elif old:
-            event.group, event.limited_by_group = old[2], True
-        elif panic:
-            event.panic = panic[1].decode("ascii", "replace")
-        elif killed:
-            _take_kill(event, text, killed)
-            open_ = None
-    return found
+def _at_ms(boot: Boot, report: Report) -> int:
+    """Time since boot, by the kernel's clock; the agent's time if a record has none."""
+    if report.place.uptime_us is not None:
+        return report.place.uptime_us // 1000
+    return boot.messages[report.place.first_line - 1].at_ms
 
 
-def _told_already(found: list[OomEvent], pid: int, at_ms: int) -> bool:
-    """With memory.oom.group the victim's line comes twice."""
-    return any(
-        event.anon_bytes is not None and event.victim_pid == pid and at_ms - event.at.uptime_ms < NEAR_MS
-        for event in found
-    )
+def _events(report: Report, at: Moment, before_recording: bool) -> Iterator[OomEvent]:
+    """One for each victim, or one without; only the first tells who asked."""
+    for number, victim in enumerate(report.victims or [None]):
+        event = OomEvent(at, before_recording)
+        if not number:
+            event.invoker, event.order = report.invoker, report.order
+            event.panic = report.panic.decode("ascii", "replace") if report.panic is not None else None
+        event.constraint = report.constraint.value if report.constraint is not None else None
+        event.group = report.memcg.path if report.memcg is not None else None
+        event.limited_by_group = report.constraint == Constraint.MEMCG
+        if victim is None:
+            event.victim, event.victim_pid = report.chosen_name, report.chosen_pid
+        else:
+            _take_kill(event, victim)
+        yield event
 
 
-def _take_choice(event: OomEvent, match: re.Match[bytes]) -> None:
-    event.constraint = match[1].decode("ascii", "replace")
-    event.victim, event.victim_pid = match[3], int(match[4])
-    group = GROUP.search(match[2])
-    event.group = group[1] if group else None
-    event.limited_by_group = event.constraint == "CONSTRAINT_MEMCG"
+def _take_kill(event: OomEvent, victim: Victim) -> None:
+    event.victim_pid, event.victim, event.oom_score_adj = victim.pid, victim.name, victim.oom_score_adj
+    event.anon_bytes, event.file_bytes = _bytes(victim.anon_rss_kb), _bytes(victim.file_rss_kb)
+    event.shmem_bytes = _bytes(victim.shmem_rss_kb)
 
 
-def _take_kill(event: OomEvent, text: bytes, match: re.Match[bytes]) -> None:
-    event.victim_pid, event.victim = int(match[1]), match[2]
-    event.limited_by_group = event.limited_by_group or text.startswith(b"Memory cgroup out of memory")
-    for word in match[3].replace(b",", b" ").split():
-        name, _, value = word.partition(b":")
-        number = whole(value.removesuffix(b"kB"))
-        if name in SIZES and number is not None:
-            setattr(event, SIZES[name], number * KB)
-        elif name == b"oom_score_adj":
-            event.oom_score_adj = number
-
-
-def _split(message: Message) -> tuple[int, bytes]:
-    """Time (ms since boot, by the kernel's clock) and text of a /dev/kmsg record; the agent's time if it is none."""
-    head, semicolon, text = message.record.partition(b";")
-    words = head.split(b",")
-    at_us = whole(words[2]) if semicolon and len(words) > 2 else None
-    if at_us is None:
-        return message.at_ms, message.record
-    text = text.partition(b"\n")[0]
-    return at_us // 1000, ESCAPE.sub(lambda match: bytes.fromhex(match[1].decode()), text)
+def _bytes(kb: int | None) -> int | None:
+    return kb * KB if kb is not None else None

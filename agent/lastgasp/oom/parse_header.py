@@ -13,6 +13,7 @@ from lastgasp.oom.block import Block, Section
 COMM = 15  # TASK_COMM_LEN without its final zero
 MOST_CALLS = 128
 INVOKED = b" invoked oom-killer: "
+BEGIN = re.compile(rb" invoked oom-killer: (?=gfp_mask=|[gfp_mask]{0,8}$)")  # a name may hold the first part
 FIELD = re.compile(rb"(\w{1,16})=([^,\s(]{0,64})(?:\(([^)]{0,500})\))?")
 CPUSET = re.compile(rb".{0,64} ?cpuset=(.{0,4096}) mems_allowed=([\d,-]*)\s*$", re.S)
 CPU = re.compile(rb"CPU: ?(\d{1,5}) (?:UID: ?(\d{1,10}) )?PID: ?(\d{1,10}) Comm: (.*)$", re.S | re.I)
@@ -35,9 +36,15 @@ REGISTERS = re.compile(  # what stands around a call trace, on any architecture
 )
 
 
+def begin(text: bytes) -> int:
+    """Where the invoker's name ends in a report's first line; -1: it is another line."""
+    match = BEGIN.search(text) if INVOKED in text else None
+    return match.start() if match else -1
+
+
 def begins(text: bytes, block: Block) -> bool:
     """Whether this line begins a report; then the block knows who asked for what."""
-    at = text.find(INVOKED)
+    at = begin(text)
     if at < 0:
         return False
     report = block.report

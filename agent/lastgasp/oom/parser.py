@@ -122,7 +122,7 @@ class Parser:
         blocks = [block for block in self._open if not block.report.complete]
         text = line.text
         odd = text.startswith(b"[") or parse_kill.begins(text) or parse_header.INVOKED in text or b" Comm: " in text
-        if odd and (blocks or parse_header.INVOKED in text or parse_kill.begins(text)):
+        if odd and (blocks or parse_header.begin(text) >= 0 or parse_kill.begins(text)):
             self._piece(line)
             return True
         return False
@@ -133,7 +133,7 @@ class Parser:
             for block in self._open:
                 block.finished = True
             return
-        if parse_header.INVOKED in text:
+        if parse_header.begin(text) >= 0:
             self._begin(line)
             return
         if parse_kill.SYSRQ.match(text):
@@ -167,7 +167,7 @@ class Parser:
         before = self._before
         if before.uptime_us is not None and before.uptime_us == line.uptime_us and before.caller == line.caller:
             joined = before.text + b"\n" + text
-            if 0 < joined.find(parse_header.INVOKED) <= parse_header.COMM and b" " not in before.text:
+            if 0 < parse_header.begin(joined) <= parse_header.COMM and b" " not in before.text:
                 text = joined  # a newline in the name
         block = self._new(line)
         parse_header.begins(text, block)
@@ -198,6 +198,10 @@ class Parser:
         """Whether a kill line after a report's end is of another, whose report was not printed."""
         if block.held is not None or not parse_kill.begins(text):
             return False
+        if (match := parse_kill.KILLED.match(text)) and any(
+            victim.pid == int(match[2]) and victim.name == match[4] for victim in block.report.victims
+        ):
+            return False  # with memory.oom.group the victim's line comes twice
         if block.report.group_kill is not None and parse_kill.KILLED_CUT.match(text):
             return False
         return not (block.report.no_killable and block.report.panic is None and text.startswith(b"Kernel panic"))

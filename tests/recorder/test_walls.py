@@ -59,6 +59,17 @@ def test_a_package_imports_only_what_stands_before_it(package: str) -> None:
                 assert parts[1] in MAY_IMPORT[package], f"{path.name} imports {module}"
 
 
+def test_no_modules_import_one_another_in_a_circle() -> None:
+    """Neither at once nor inside functions."""
+    root = AGENT / "lastgasp"
+    names = {".".join(path.relative_to(AGENT).with_suffix("").parts): path for path in root.rglob("*.py")}
+    names = {name.removesuffix(".__init__"): path for name, path in names.items()}
+    needs = {name: {module for module in imports(path) if module in names} - {name} for name, path in names.items()}
+    while leaves := {name for name, others in needs.items() if not others}:
+        needs = {name: others - leaves for name, others in needs.items() if name not in leaves}
+    assert needs == {}
+
+
 @pytest.mark.parametrize("package", DEVICE)
 def test_the_device_imports_nothing_heavy(package: str) -> None:
     for path in sources(package):

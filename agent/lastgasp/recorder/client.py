@@ -2,35 +2,24 @@
 
 from __future__ import annotations
 
-import _socket
 import posix
 import sys
 
-from lastgasp.recorder import config_file
-from lastgasp.recorder.main import complain, read_config
+from lastgasp.recorder import complain, config_file
+from lastgasp.recorder.ask import NoAgent, ask
 from lastgasp.recorder.requests import MARK_LIMIT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from lastgasp.recorder.config import Config
 
-ANSWER_LIMIT = 65536
-TIMEOUT_S = 10.0
 PIECE = 65536
-
-
-class NoAgent(Exception):
-    """Nobody answers on the control socket; str() is the line to show."""
-
-
-class NotAllowed(NoAgent):
-    """There may be an agent, but not for us."""
 
 
 def main(command: str, words: list[str], config_path: str | None) -> int:
     """Run one of the commands; returns the exit status."""
     try:
-        config = read_config(config_path, config_file)
+        config = config_file.find(config_path)
     except config_file.ConfigError as error:
         return complain(str(error), 2)
     try:
@@ -59,32 +48,6 @@ def main(command: str, words: list[str], config_path: str | None) -> int:
     if command == "mark":
         return complain('a mark is one text, in quotes: lastgasp-agent mark "test 7"', 2)
     return complain(f"no such command, or not with these words: {' '.join([command, *words])!r}; see --help", 2)
-
-
-def ask(config: Config, request: str) -> str:
-    """One request to the running agent. Raises NoAgent."""
-    path = config.control_socket
-    if not path:
-        raise NoAgent("the configuration has control_socket = none: the agent cannot be asked")
-    connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
-    connection.settimeout(TIMEOUT_S)
-    answer = b""
-    try:
-        connection.connect(path)
-        connection.sendall(request.encode("utf-8", "surrogateescape") + b"\n")
-        while len(answer) < ANSWER_LIMIT:
-            piece = connection.recv(4096)
-            if not piece:
-                break
-            answer += piece
-    except PermissionError:
-        raise NotAllowed(f"{path}: permission denied: ask as the user that the agent runs as (root)") from None
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise NoAgent(f"no agent answers on {path} ({reason}); start it with: lastgasp-agent run") from None
-    finally:
-        connection.close()
-    return answer.decode("utf-8", "replace")
 
 
 def simple(config: Config, request: str) -> int:

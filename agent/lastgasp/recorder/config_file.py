@@ -4,12 +4,15 @@ Loaded only while a file is read. Every mistake is one ``ConfigError`` whose tex
 would be allowed.
 """
 
+import posix
+
 from lastgasp.recorder.config import Config
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+USUAL = "/etc/lastgasp.conf"
 SIZE_UNITS = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4}
 TIME_UNITS = {"ms": 1, "s": 1000, "m": 60_000, "min": 60_000, "h": 3_600_000, "d": 86_400_000}
 
@@ -179,3 +182,13 @@ def load(path: str) -> Config:
     if len(text) > LIMIT:
         raise ConfigError(f"{path}: more than {LIMIT} bytes, this is no configuration")
     return parse(text.removeprefix("\ufeff"), path)  # some editors begin a file with a byte order mark
+
+
+def find(path: str | None) -> Config:
+    """The configuration at ``path``, or at its usual place, or the defaults. Raises ConfigError."""
+    if path is None:
+        try:
+            posix.stat(USUAL)
+        except OSError:
+            return Config()
+    return load(USUAL if path is None else path)

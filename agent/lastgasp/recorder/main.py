@@ -6,13 +6,11 @@ would cost the agent 1.3 MB.
 
 import sys
 
+from lastgasp.recorder import complain
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import ModuleType
-
     from lastgasp.recorder.config import Config
-
-DEFAULT_CONFIG = "/etc/lastgasp.conf"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -48,26 +46,18 @@ def main(arguments: list[str] | None = None) -> int:
     return client.main(command, words[1:], config)
 
 
-def complain(text: str, status: int) -> int:
-    """One line to standard error."""
-    try:
-        sys.stderr.write(f"lastgasp-agent: {text}\n")
-    except (AttributeError, OSError):  # closed before we were started, or nobody reads it any more
-        pass
-    return status
-
-
 def run(path: str | None) -> int:
     """The agent in the foreground, until it is told to stop."""
     from lastgasp.recorder import once
 
     def reload() -> "Config":
         with once.borrowed("recorder.config_file") as files:
-            return read_config(path, files)
+            found: Config = files.find(path)
+            return found
 
     with once.borrowed("recorder.config_file") as files:
         try:
-            config = read_config(path, files)
+            config = files.find(path)
         except files.ConfigError as error:
             return complain(str(error), 2)
     from lastgasp.recorder import agent, clocks
@@ -97,22 +87,6 @@ def run(path: str | None) -> int:
             ring.notes.append(f"no process is tuned: {error}")
     made.run()
     return 0
-
-
-def read_config(path: str | None, files: "ModuleType") -> "Config":
-    """The configuration at ``path``, or at its usual place, or the defaults. Raises ``files.ConfigError``."""
-    if path is None:
-        import posix
-
-        try:
-            posix.stat(DEFAULT_CONFIG)
-        except OSError:
-            from lastgasp.recorder.config import Config
-
-            return Config()
-        path = DEFAULT_CONFIG
-    config: Config = files.load(path)
-    return config
 
 
 if __name__ == "__main__":

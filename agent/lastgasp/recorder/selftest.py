@@ -6,9 +6,8 @@ import posix
 import sys
 
 from lastgasp.proc import files, mounts
-from lastgasp.recorder import protect, ring_file
+from lastgasp.recorder import complain, protect, ring_file
 from lastgasp.recorder.births import Births
-from lastgasp.recorder.main import complain
 from lastgasp.recorder.status import why
 
 TYPE_CHECKING = False

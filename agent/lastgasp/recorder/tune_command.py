@@ -10,9 +10,8 @@ import sys
 import time
 
 from lastgasp.proc import files, pid_statm
-from lastgasp.recorder import tune
-from lastgasp.recorder.client import NoAgent, NotAllowed, ask
-from lastgasp.recorder.main import complain
+from lastgasp.recorder import complain, tune
+from lastgasp.recorder.ask import NoAgent, NotAllowed, ask
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from flash import EmulatedFlash
 from workload import Workload, blank_ring
 
 from lastgasp.timeline import source
-from lastgasp.timeline.load import LoadError, load
+from lastgasp.timeline.load import LoadError, NoRecording, load
 
 AGENT = Path(__file__).parents[2] / "agent"
 COUNT = "from lastgasp.timeline.load import load; print(len(load('-')[0].boots[0].sample_at))"
@@ -91,8 +91,18 @@ def test_the_file_in_a_folder_that_is_at_fault_is_named(
 def test_gzip_of_no_recording_is_no_recording(tmp_path: Path) -> None:
     packed = tmp_path / "text.gz"
     packed.write_bytes(gzip.compress(b"hello" * 1000))
-    with pytest.raises(LoadError, match="no recording in these 5000 bytes"):
+    with pytest.raises(NoRecording, match="no recording in these 5000 bytes"):
         load(str(packed))
+
+
+@pytest.mark.parametrize("content", [b"", bytes(4096), b"\xff" * 4096])
+def test_what_may_have_been_a_recording_is_told_apart_from_what_is_none(tmp_path: Path, content: bytes) -> None:
+    """A text log is none; an erased or empty file may have been meant for one."""
+    path = tmp_path / "ring"
+    path.write_bytes(content)
+    with pytest.raises(LoadError) as caught:
+        load(str(path))
+    assert not isinstance(caught.value, NoRecording)
 
 
 @pytest.mark.parametrize("path", ["/dev/zero", "/dev/null"])

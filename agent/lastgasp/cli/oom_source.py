@@ -20,7 +20,7 @@ from lastgasp.report.oom import Explained, explain
 from lastgasp.report.visible import visible
 from lastgasp.ring.format import MAGIC
 from lastgasp.ring.scan import scan
-from lastgasp.timeline.load import LoadError, decode, load
+from lastgasp.timeline.load import LoadError, NoRecording, decode, load
 from lastgasp.timeline.model import Boot, Recording
 from lastgasp.timeline.source import GZIP_MAGIC, STDIN, SourceError, opened
 
@@ -52,10 +52,8 @@ def recorded(path: str) -> list[Recording]:
     """The recordings in a path; a text log, which has none, is told apart. Raises LoadError."""
     try:
         return load(path)
-    except LoadError as error:
-        if "no recording in" in str(error):
-            raise LoadError(f"{path}: not a recording; a log does not tell how much was promised over time") from None
-        raise
+    except NoRecording:
+        raise LoadError(f"{path}: not a recording; a log does not tell how much was promised over time") from None
 
 
 def _read(path: str) -> Source:

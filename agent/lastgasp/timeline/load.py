@@ -25,6 +25,10 @@ class LoadError(Exception):
     """Not a recording, or not readable; str() is the line to show."""
 
 
+class NoRecording(LoadError):
+    """It could be read and holds something, but no block of a ring: perhaps a text log."""
+
+
 def load(path: str) -> list[Recording]:
     """The recordings in a file, plain or gzip, or in all files of a folder that hold one; "-" is standard input.
 
@@ -65,20 +69,23 @@ def _load_folder(path: str) -> list[Recording]:
 def _load_file(file: BinaryIO, name: str) -> list[Recording]:
     scanned = scan(file)
     if not scanned.blocks:
-        raise LoadError(f"{name}: {_why_nothing(scanned)}")
+        raise _nothing(name, scanned)
     return decode(file, name, scanned)
 
 
-def _why_nothing(scanned: Scan) -> str:
+def _nothing(name: str, scanned: Scan) -> LoadError:
     if scanned.newer:
-        return f"written by a newer lastgasp (ring format {scanned.newest_version}; this one reads {VERSION}): upgrade"
-    if not scanned.size:
-        return "empty file, not a recording; was the agent ever started, and the copy completed?"
-    if scanned.blank:
-        return "a ring that nothing was written to yet; the agent fills its first block before it writes (or: flush)"
-    if scanned.empty_bytes == scanned.size:
-        return f"{scanned.size} bytes of nothing but zeros or ones: erased flash, or a copy that failed"
-    return f"no recording in these {scanned.size} bytes; a ring holds blocks that begin with 'lastgasp'"
+        why = f"written by a newer lastgasp (ring format {scanned.newest_version}; this one reads {VERSION}): upgrade"
+    elif not scanned.size:
+        why = "empty file, not a recording; was the agent ever started, and the copy completed?"
+    elif scanned.blank:
+        why = "a ring that nothing was written to yet; the agent fills its first block before it writes (or: flush)"
+    elif scanned.empty_bytes == scanned.size:
+        why = f"{scanned.size} bytes of nothing but zeros or ones: erased flash, or a copy that failed"
+    else:
+        said = f"no recording in these {scanned.size} bytes; a ring holds blocks that begin with 'lastgasp'"
+        return NoRecording(f"{name}: {said}")
+    return LoadError(f"{name}: {why}")
 
 
 def decode(file: BinaryIO, name: str, scanned: Scan) -> list[Recording]:

@@ -76,15 +76,24 @@ def booted(setup: Setup, console: IO[bytes] | None = None) -> Iterator[Guest]:
             yield started
 
 
+def fetch(board: Board, kernel: Kernel) -> None:
+    """Have all packages that guests of this kind want. Raises BedError where they cannot be had."""
+    folder = working_folder()
+    with _locked(folder):
+        userland.root(Archive(folder, USERLAND_SUITE, board.arch.name), board.arch)
+        _kernel(folder, board, kernel)
+
+
+def _kernel(folder: Path, board: Board, kernel: Kernel) -> KernelFiles:
+    archive = Archive(folder, kernel.suite, board.arch.name)
+    return KernelFiles(archive.packages(archive.kernel_packages(board.arch.kernel_package)))
+
+
 def _prepare(setup: Setup, folder: Path, run: Path) -> list[str]:
     """Fetch what is missing and write the run's images; return the command line."""
     board = setup.board
     archive = Archive(folder, USERLAND_SUITE, board.arch.name)
-    if setup.own_kernel:
-        kernel = KernelFiles([setup.own_kernel])
-    else:
-        kernels = Archive(folder, setup.kernel.suite, board.arch.name)
-        kernel = KernelFiles(kernels.packages(kernels.kernel_packages(board.arch.kernel_package)))
+    kernel = KernelFiles([setup.own_kernel]) if setup.own_kernel else _kernel(folder, board, setup.kernel)
     disk_modules = [*board.disk_modules, *EXT4_MODULES]
     root = userland.root(archive, board.arch)
     userland.add_modules(root, kernel, disk_modules if setup.root or setup.data or setup.disks else [], setup.modules)

@@ -3,6 +3,9 @@
 import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from bed.errors import BedError, require
@@ -11,6 +14,17 @@ from bed.targets import PYTHON, Arch
 
 SCRIPTS = Path(__file__).resolve().parents[1]
 LEAKER_SOURCE = Path(__file__).parent / "inside/leakd.c"
+
+
+@contextmanager
+def folder_of(keep: Path | None) -> Iterator[Path]:
+    """A folder for what is made."""
+    if keep is None:
+        with tempfile.TemporaryDirectory(prefix="lastgasp-rehearsal-") as folder:
+            yield Path(folder)
+    else:
+        keep.mkdir(parents=True, exist_ok=True)
+        yield keep.resolve()
 
 
 def build_agent(folder: Path) -> Path:
@@ -26,10 +40,15 @@ def build_agent(folder: Path) -> Path:
 
 def build_leaker(folder: Path, arch: Arch) -> Path:
     """Return a static program of this architecture that leaks. Raises BedError without a compiler."""
+    return build_program(folder, arch, LEAKER_SOURCE)
+
+
+def build_program(folder: Path, arch: Arch, source: Path) -> Path:
+    """Return a static program for this architecture out of one C file. Raises BedError without a compiler."""
     compiler = require(f"{arch.triplet}-gcc", f"gcc-{arch.triplet} libc6-dev-{arch.name}-cross")
-    target = folder / f"leakd-{arch.name}"
+    target = folder / f"{source.stem}-{arch.name}"
     if not target.exists():
-        run([compiler, "-O1", "-static", "-o", str(target), str(LEAKER_SOURCE)])
+        run([compiler, "-O1", "-static", "-o", str(target), str(source)])
     return target
 
 

@@ -1,0 +1,68 @@
+"""What the agent's ring holds of a kill, once the guest was cut off."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from kills.casts import Outcome
+from kills.scenarios import Scenario
+from lastgasp.timeline.model import Boot
+from rehearsals import parts
+from rehearsals.checks import Checks
+from rehearsals.recordings import Told, around_ms, not_kept, of_report
+
+NEAR_MS = 2_000
+LEAKED_KB = 1024  # so much, at least, is in the largest mapping of a process that leaks
+
+
+def check(checks: Checks, ring: Path, scenario: Scenario, found: Outcome) -> None:
+    """The whole report, a sample shortly before it, the grower's mappings; and the laptop's answer from these."""
+    told = Told(ring)
+    boot = told.recording.boots[-1]
+    records = of_report(found.log)
+    missing = not_kept(boot, records)
+    checks.check(
+        bool(records) and not missing,
+        f"the ring holds the OOM report byte for byte: {len(records) - len(missing)} of {len(records)} records",
+    )
+    kill_ms = int(records[-1].split(b",")[2]) // 1000 if records else 0
+    before, after = around_ms(boot, kill_ms)
+    checks.check(
+        before is not None and before <= NEAR_MS,
+        f"last sample {before} ms before the kill, next one {after} ms after it",
+    )
+    if scenario.grower is not None:
+        _grower(checks, boot, scenario, found)
+    checks.check(not told.lost, f"nothing of the ring is lost or invalid: {', '.join(told.lost) or 'nothing'}")
+    _explained(checks, ring, found)
+
+
+def _grower(checks: Checks, boot: Boot, scenario: Scenario, found: Outcome) -> None:
+    """Its mappings, as they were read last."""
+    index = next(n for n, actor in enumerate(scenario.cast.actors) if actor.name == scenario.grower)
+    prefix = b"%d@" % found.pids[index]
+    largest = 0, b"nothing"
+    for key in boot.rows("mapping"):
+        if key.startswith(prefix):
+            largest = max(largest, (boot.latest("mapping", key, "anonymous") or 0, key.partition(b" ")[2]))
+    checks.check(
+        largest[0] >= LEAKED_KB,
+        f"the grower's mappings are there; the largest is {largest[1].decode()} with {largest[0]} kB",
+    )
+
+
+def _explained(checks: Checks, ring: Path, found: Outcome) -> None:
+    """`lastgasp oom` of the ring."""
+    command = [sys.executable, str(parts.SCRIPTS / "lastgasp"), "oom", str(ring)]
+    ring.with_suffix(".oom.txt").write_text(parts.run(command))
+    reports: list[dict[str, Any]] = json.loads(parts.run([*command, "--json"]))["reports"]
+    checks.check(len(reports) == len(found.samples), f"lastgasp oom tells of {len(reports)} reports")
+    choice = reports[0]["choice"]
+    checks.check(
+        choice["agrees"] is not False or choice["cause"] == "vfork",
+        f"its model's victim is {choice['model_pid']}, the kernel's {choice['kernel_pid']}: {choice['why']}",
+    )
+    checks.measured(f"its answer: {reports[0]['answer'][0]}")

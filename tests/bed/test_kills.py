@@ -1,0 +1,150 @@
+"""How real OOM kills are judged, on what guests of the bed wrote down. No guest is started."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bed.errors import BedError
+from bed.targets import BOARDS
+from kills import judge, many
+from kills.casts import Actor, Outcome, outcome
+from kills.judge import Kill
+from kills.population import population
+from kills.scenarios import SCENARIOS
+from lastgasp.analysis.oom_cause import Case
+
+CASTS = Path(__file__).parent / "casts"
+# The limits of inside/cast.c.
+ACTORS = 256
+WORDS = 8
+NAME_BYTES = 15
+
+
+def written(name: str) -> bytes:
+    return next(CASTS.glob(f"{name}-*.cast")).read_bytes()
+
+
+def judged(name: str, data: bytes | None = None) -> tuple[Outcome, list[Kill]]:
+    found = outcome(data or written(name))
+    return found, judge.kills(SCENARIOS[name].cast, found)
+
+
+def test_what_a_guest_wrote_down_is_read() -> None:
+    found = outcome(written("memcg"))
+    assert len(found.pids) == len(SCENARIOS["memcg"].cast.actors)
+    assert found.killed == [found.pids[2]] and found.kills == 1
+    assert len(found.samples) == 1 and found.log[0].split(b",")[0].isdigit()
+    leaker = next(one for one in found.samples[0] if one.pid == found.pids[2])
+    assert leaker.name == b"leaker" and leaker.adj == 0 and leaker.rss_kb > 16 << 10 and leaker.page_tables_kb > 0
+
+
+def test_what_is_not_whole_is_no_outcome() -> None:
+    with pytest.raises(BedError, match="not whole"):
+        outcome(written("memcg")[:-4])
+
+
+def test_a_groups_kill_is_foreseen_among_its_members_only() -> None:
+    found, (kill,) = judged("memcg")
+    assert kill.victim == kill.predicted == kill.expected == found.pids[2]
+    assert kill.right and kill.foreseen
+    outside = next(one for one in found.samples[0] if one.pid == found.pids[0])
+    assert outside.rss_kb > kill.choice.ranking[0].process.usage.rss * 4, "it is larger, and not in the group"
+
+
+def test_of_several_kills_each_is_judged_knowing_those_before() -> None:
+    found, kills = judged("protected-leaker")
+    assert [kill.victim for kill in kills] == found.pids[:2] == found.killed[:2]
+    assert all(kill.right and kill.foreseen for kill in kills)
+    assert len(found.samples) == len(kills)
+
+
+def test_a_vfork_child_is_seen_in_proc() -> None:
+    found, (kill,) = judged("vfork")
+    assert kill.victim == kill.expected == found.pids[3]
+    assert any(one.ppid == found.pids[3] for one in found.samples[0])
+
+
+def test_an_unlike_end_is_a_miss() -> None:
+    data = written("memcg")
+    pid = outcome(data).pids[2]
+    _, (kill,) = judged("memcg", data.replace(b"D %d 9\n" % pid, b"D %d 256\n" % pid))
+    assert not kill.right and "did not end by SIGKILL" in kill.why()
+    _, (kill,) = judged("memcg", data.replace(b"D %d 9\n" % pid, b"D %d 9\nD %d 9\n" % (pid, pid - 1)))
+    assert not kill.right and "the log does not tell of it" in kill.why()
+
+
+def test_another_victim_than_the_models_is_a_miss() -> None:
+    data = written("memcg")
+    leaker, other = outcome(data).pids[2], outcome(data).pids[1]
+    for form in (b"pid=%d", b"process %d", b"D %d", b"task %d"):
+        data = data.replace(form % leaker, form % other)
+    _, (kill,) = judged("memcg", data)
+    assert (kill.predicted, kill.victim) == (leaker, other)
+    assert not kill.right and not kill.foreseen
+
+
+def test_the_same_seed_gives_the_same_population_and_another_seed_another() -> None:
+    first, again, other = (population(random.Random(seed), 90_000) for seed in ("7 armhf 1", "7 armhf 1", "7 armhf 2"))
+    assert first == again != other
+
+
+def test_populations_are_as_odd_as_they_are_to_be() -> None:
+    casts = [population(random.Random(seed), 90_000) for seed in range(300)]
+    actors = [actor for cast in casts for actor in cast.actors]
+    assert {actor.role for actor in actors} == {"hold", "share", "leak", "vfork"}
+    assert {min(actor.adj for actor in actors), max(actor.adj for actor in actors) > 900} == {-1000, True}
+    assert any(b"\n" in actor.name for actor in actors) and any(b"\x1b" in actor.name for actor in actors)
+    assert any(actor.uid for actor in actors) and any(actor.group for actor in actors)
+    for cast in casts:
+        assert any(actor.role in ("leak", "vfork") for actor in cast.actors)
+        assert sum(actor.a for actor in cast.actors if actor.role in ("hold", "share")) < 90_000
+
+
+@pytest.mark.parametrize("cast", [one.cast for one in SCENARIOS.values()], ids=list(SCENARIOS))
+def test_a_scenario_is_one_that_the_guest_can_read(cast: object) -> None:
+    text = next(one.cast for one in SCENARIOS.values() if one.cast is cast).text()
+    for line in text.splitlines():
+        assert len(line.split(" ")) <= WORDS
+    assert text.count("\nactor ") <= ACTORS
+
+
+def test_scenarios_name_what_there_is() -> None:
+    for scenario in SCENARIOS.values():
+        names = {actor.name for actor in scenario.cast.actors}
+        assert set(scenario.victims or ()) <= names
+        assert scenario.grower is None or not scenario.agent or scenario.grower in names
+        assert scenario.case is None or scenario.case in Case.__members__
+        assert set(scenario.archs) <= set(BOARDS)
+        assert all(len(name) <= NAME_BYTES for name in names)
+
+
+def test_a_name_of_any_bytes_is_one_word() -> None:
+    assert Actor(b") 0\n\x1b", "hold", 5).line() == "actor 2920300a1b 0 0 - hold 5 0"
+    assert Actor(b"", "hold", 5).line().split(" ")[1] == "-"
+
+
+def test_the_table_counts_hits_and_tells_why_of_the_others() -> None:
+    _, kills = judged("protected-leaker")
+    wrong = replace(kills[1], doubt="| not as told")
+    tally = many.Tally()
+    target = many.targets("armhf", "6.1")[0]
+    for kill in (kills[0], wrong):
+        many.count(kill, target, tally)
+    text = many.table([target], [tally])
+    assert "| armhf 6.1 | 2 | 1 (50.0 %) | 1: \\| not as told | 2 of 2 (100.0 %) | – |" in text
+    assert "| all | 2 |" in text
+
+
+def test_all_kernels_are_targets_and_one_can_be_asked_for() -> None:
+    assert [one.name for one in many.targets(None, None)] == [
+        "armhf 5.10",
+        "armhf 6.1",
+        "armhf 6.12",
+        "armhf 7.2",
+        "arm64 6.1",
+    ]
+    assert [one.name for one in many.targets("arm64", "6.12")] == ["arm64 6.12"]

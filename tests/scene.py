@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lastgasp.proc import cgroup, pid_smaps
+from lastgasp.proc import cgroup, net_dev, pid_smaps
 from lastgasp.recorder.agent import OWN
 from lastgasp.recorder.mappings import READING
 from lastgasp.recorder.processes import COLUMNS, DETAILS
@@ -90,6 +90,7 @@ class Scene:
     programs: dict[int, Program] = field(default_factory=dict)
     meminfo: dict[str, int | None] = field(default_factory=dict)  # kB
     groups: dict[bytes, tuple[int | None, ...]] = field(default_factory=dict)
+    interfaces: dict[bytes, tuple[int, ...]] = field(default_factory=dict)  # counters as net_dev has them
     stalled_us: int | None = 0
     oom_kills: int | None = 0
     own: dict[str, int] = field(default_factory=dict)
@@ -138,6 +139,7 @@ class Scene:
             "vmstat": encoder.table(b"vmstat", (b"oom_kill",)),
             "pressure": encoder.table(b"pressure", (b"some_us", b"full_us")),
             "cgroup": encoder.table(b"cgroup", cgroup.COLUMNS),
+            "net_dev": encoder.table(b"net_dev", net_dev.COLUMNS),
             "recorder": encoder.table(b"recorder", OWN),
             "process": encoder.table(b"process", COLUMNS),
             "details": encoder.table(b"process.details", DETAILS),
@@ -250,6 +252,8 @@ class Scene:
             put(tables["pressure"], b"memory", (self.stalled_us, 0))
         for path, values in self.groups.items():
             put(tables["cgroup"], path, values)
+        for name, counters in self.interfaces.items():
+            put(tables["net_dev"], name, counters)
         if self.own:
             put(tables["recorder"], b"", tuple(self.own.get(name.decode(), 0) for name in OWN))
         for program in self.programs.values():

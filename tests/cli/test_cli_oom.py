@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from oomstories import STORIES
 from scene import Scene
 
 ROOT = Path(__file__).parents[2]
@@ -83,7 +84,7 @@ def test_a_closed_pipe_is_no_error() -> None:
     assert done.stdout.count(b"\n") == 1
 
 
-def test_every_json_field_is_explained() -> None:
+def test_every_json_field_is_explained_and_every_one_explained_is_there(tmp_path: Path) -> None:
     explained = (ROOT / "agent" / "lastgasp" / "report" / "JSON.md").read_text()
     known = set(re.findall(r"`([a-z_]+)`", explained))
 
@@ -97,10 +98,22 @@ def test_every_json_field_is_explained() -> None:
     # Their own keys are the kernel's words, or kinds of memory.
     FOREIGN = {"parts", "counts", "nodes", "nodes_unreclaimable", "hugepages", "kb", "slab_kb", "stats", "other"}
     FOREIGN |= {"left_kb", "report"}
-    for name in ("armhf-memcg.txt", "armhf-slab2.txt", "armhf-overcommit2.txt", "armhf-nodump.txt"):
-        found = json.loads(run("oom", "--json", str(LOGS / name)).stdout)
+    paths = [
+        LOGS / name for name in ("armhf-memcg.txt", "armhf-slab2.txt", "armhf-overcommit2.txt", "armhf-nodump.txt")
+    ]
+    paths.append(LOGS / "armhf-adj-leaker-900.txt")
+    for name, story in STORIES.items():
+        story(tmp_path / name)
+        paths.append(tmp_path / name)
+    printed: set[str] = set()
+    for path in paths:
+        found = json.loads(run("oom", "--json", str(path)).stdout)
         assert found["lastgasp_oom"] == 1
         assert keys(found) <= known, keys(found) - known
+        printed |= keys(found)
+    section = explained.partition("# `lastgasp oom --json`")[2].partition("# `lastgasp what-if --json`")[0]
+    promised = set(re.findall(r"`([a-z]+_[a-z_]+)`", section)) | {"before", "together", "loops", "loads", "happened"}
+    assert promised <= printed | FOREIGN, promised - printed
 
 
 def test_a_recording_is_recognised_and_its_messages_explained(tmp_path: Path) -> None:
@@ -115,7 +128,7 @@ def test_a_recording_is_recognised_and_its_messages_explained(tmp_path: Path) ->
     for done in (run("oom", str(path)), run("oom", "-", stdin=path.read_bytes())):
         assert done.returncode == 0, done.stderr
         assert done.stdout.startswith(b"leaker (pid 95) asked for one page")
-        assert b"WHAT THE RECORDING SAYS" in done.stdout
+        assert b"BEFORE THE KILL" in done.stdout
         assert b"2026-11-23 14:00:" in done.stdout
         assert re.search(rb"95 leaker +58\.9 MB", done.stdout)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from lastgasp.analysis.oom_cause import Case, OomCause
+from lastgasp.analysis.oom_cause import Case, OomCause, inner
 from lastgasp.analysis.oom_memory import Part
 from lastgasp.oom.choice import Choice
 from lastgasp.oom.overcommit import Answer
@@ -53,7 +53,7 @@ class Advice:
 
 def cured_by_settings(evidence: Evidence) -> bool | None:
     """False: no setting cures this. None: one report doesn't tell."""
-    case = _inner(evidence.cause)
+    case = inner(evidence.cause)
     if evidence.leaks or case in (Case.KERNEL, Case.SHMEM):
         return False
     return None if case in (Case.ONE_PROCESS, Case.PROTECTED) else True
@@ -77,10 +77,6 @@ def advise(evidence: Evidence) -> list[Advice]:
     return [advice for advice in found if advice is not None]
 
 
-def _inner(cause: OomCause) -> Case:
-    return cause.within if cause.case in (Case.GROUP, Case.LOWMEM, Case.CPUSET) and cause.within else cause.case
-
-
 def _first(outcome: Outcome | None) -> tuple[str, tuple[bytes, ...]]:
     if outcome is None:
         return "", ()
@@ -96,7 +92,7 @@ def _adj(evidence: Evidence) -> list[Advice | None]:
         return []
     found: list[Advice | None] = []
     holder = cause.holder
-    if _inner(cause) == Case.PROTECTED and holder is not None:
+    if inner(cause) == Case.PROTECTED and holder is not None:
         outcome = what_if(report, choice, Change(tuple(Rule(0, pid=pid) for pid in holder.pids)))
         words, names = _first(outcome)
         found.append(

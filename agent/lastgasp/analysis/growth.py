@@ -95,7 +95,7 @@ def growths(recording: Recording) -> list[Growth]:
     found: dict[bytes, Growth] = {}
     for index, boot in enumerate(recording.boots):
         page_size = boot.page_size
-        ticks = whole(boot.machine().get("clock_ticks")) or CLOCK_TICKS
+        ticks = clock_ticks(boot)
         for process in boot.processes.values():
             known = not process.kernel and KEY.fullmatch(process.key)
             life = _life(recording.boots, index, process, page_size, ticks) if known else None
@@ -114,23 +114,49 @@ def growths(recording: Recording) -> list[Growth]:
 def life_of(recording: Recording, boot: int, pid: int, at_ms: int) -> Life | None:
     """The process that had this pid at a moment of a boot (from 1); None when the recording does not know it."""
     of = recording.boots[boot - 1]
-    ticks = whole(of.machine().get("clock_ticks")) or CLOCK_TICKS
-    found = [process for key, process in of.processes.items() if KEY.fullmatch(key) and process.pid == pid]
-    started = [(int(process.key.partition(b"@")[2]) * 1000 // ticks, process) for process in found]
-    past = [(start_ms, process.key) for start_ms, process in started if start_ms <= at_ms]
-    return _life(recording.boots, boot - 1, of.processes[max(past)[1]], of.page_size, ticks) if past else None
+    process = process_at(of, pid, at_ms)
+    return _life(recording.boots, boot - 1, process, of.page_size, clock_ticks(of)) if process else None
 
 
-def _life(boots: list[Boot], index: int, process: Process, page_size: int, ticks: int) -> Life | None:
+def life_until(boots: list[Boot], index: int, process: Process, until_ms: int) -> Life | None:
+    """A life as if the recording had ended at that moment; None when nothing of it was recorded by then."""
+    boot = boots[index]
+    return _life(boots, index, process, boot.page_size, clock_ticks(boot), until_ms)
+
+
+def process_at(boot: Boot, pid: int, at_ms: int) -> Process | None:
+    """Who had this pid at that moment, or had it last before it; None when the recording knows nobody."""
+    ticks = clock_ticks(boot)
+    found = [process for key, process in boot.processes.items() if KEY.fullmatch(key) and process.pid == pid]
+    past = [(started_ms(process, ticks), process.key) for process in found]
+    past = [(start_ms, key) for start_ms, key in past if start_ms <= at_ms]
+    return boot.processes[max(past)[1]] if past else None
+
+
+def clock_ticks(boot: Boot) -> int:
+    """Ticks in a second of the times that the kernel gives in ticks."""
+    return whole(boot.machine().get("clock_ticks")) or CLOCK_TICKS
+
+
+def started_ms(process: Process, ticks: int) -> int:
+    """When it was started, in ms since boot; its key has to be one of pid and start."""
+    return int(process.key.partition(b"@")[2]) * 1000 // ticks
+
+
+def _life(
+    boots: list[Boot], index: int, process: Process, page_size: int, ticks: int, until_ms: int | None = None
+) -> Life | None:
     boot = boots[index]
     times, sizes, end_ms = anonymous(boot, process.key, page_size)
+    if until_ms is not None:
+        known = bisect_right(times, until_ms)
+        times, sizes, end_ms = times[:known], sizes[:known], min(end_ms, until_ms)
     if not times:
         return None
     until = max(end_ms, times[-1])
     judged = max(_starved_since(boot, until, process.gone_ms is not None), times[0])
     grown = bisect_right(times, judged)
     verdict = judge(times[:grown], sizes[:grown], judged, boot.samples_between(times[0], judged))
-    started_ms = int(process.key.partition(b"@")[2]) * 1000 // ticks
     return Life(
         index + 1,
         process.key,
@@ -140,7 +166,7 @@ def _life(boots: list[Boot], index: int, process: Process, page_size: int, ticks
         process.attributes.get("cgroup"),
         moment(boots, index, times[0]),
         moment(boots, index, until),
-        started_ms >= boot.first_ms,
+        started_ms(process, ticks) >= boot.first_ms,
         process.gone_ms is not None,
         process.exit_code,
         sizes[0],

@@ -5,6 +5,7 @@ All boots follow one another on one axis; a cell of which nothing is known (gaps
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +21,7 @@ QUIET_LEAST = 1 << 20
 QUIET_SHARE = 256  # of RAM: the machine as a whole is never quite quiet
 CALM_SHARE = 4096  # the same for what moves only if somebody moves it
 SHARED, STACKS, TABLES = "shared memory and tmpfs files", "kernel stacks", "page tables"
+SLAB, UNACCOUNTED = "unreclaimable slab", "memory that nobody accounts for"
 CALM = (SHARED, STACKS, TABLES)
 
 Points = list[tuple[int, int | None]]  # (ms on the axis, value that holds from then on; None: unknown)
@@ -57,6 +59,11 @@ class KernelGrowth:
     to_bytes: int
     caches: list[tuple[bytes, int]]  # slab caches that grew, with bytes
 
+    @property
+    def leaks(self) -> bool:
+        """Is it a leak, and more than a suspicion?"""
+        return self.verdict.shape is Shape.LEAK and self.verdict.confidence is not Confidence.LOW
+
 
 # name, how to compute it from which columns of meminfo (kB), and whether little of it is what hurts
 Formula = tuple[str, tuple[str, ...], Callable[..., int], bool]
@@ -72,7 +79,7 @@ TRACKS: tuple[Formula, ...] = (
 OWNED: tuple[Formula, ...] = (
     (ANONYMOUS, ("AnonPages",), lambda anon: anon, False),
     (SHARED, ("Shmem",), lambda shmem: shmem, False),
-    ("unreclaimable slab", ("SUnreclaim",), lambda hard: hard, False),
+    (SLAB, ("SUnreclaim",), lambda hard: hard, False),
     (STACKS, ("KernelStack",), lambda stack: stack, False),
     (TABLES, ("PageTables",), lambda tables: tables, False),
 )
@@ -144,34 +151,55 @@ def kernel_growth(recording: Recording) -> list[KernelGrowth]:
     A leaking process shows here too, as anonymous memory.
     """
     found: dict[str, KernelGrowth] = {}
-    for index, boot in enumerate(recording.boots):
-        total = boot.latest("meminfo.slow", b"", "MemTotal")
-        formulas = list(OWNED)
-        if total is not None:
-            formulas.append(
-                ("memory that nobody accounts for", ACCOUNTED, lambda *kb, all_=total: all_ - sum(kb), False)
-            )
-        for name, columns, formula, _ in formulas:
-            series = _series(boot, columns, formula)
-            if not series:
-                continue
-            times, sizes = [at for at, _ in series], [size for _, size in series]
-            quiet = max(QUIET_LEAST, (total or 0) * KB // (CALM_SHARE if name in CALM else QUIET_SHARE))
-            verdict = judge(times, sizes, boot.sample_at[-1], len(boot.sample_at), quiet)
-            if verdict.shape is Shape.LEAK and verdict.confidence is not Confidence.LOW:
-                caches = _grown_caches(boot, verdict.since_ms) if name == "unreclaimable slab" else []
-                since = moment(recording.boots, index, verdict.since_ms)
-                growth = KernelGrowth(name, verdict, since, sizes[0], sizes[-1], caches)
-                if name not in found or found[name].verdict.grown < verdict.grown:
-                    found[name] = growth
+    for index in range(len(recording.boots)):
+        for growth in owned_until(recording.boots, index):
+            known = found.get(growth.name)
+            if growth.leaks and (known is None or known.verdict.grown < growth.verdict.grown):
+                found[growth.name] = growth
     return sorted(found.values(), key=lambda growth: growth.verdict.grown, reverse=True)
 
 
-def _grown_caches(boot: Boot, since_ms: int) -> list[tuple[bytes, int]]:
+def owned_until(boots: list[Boot], index: int, until_ms: int | None = None) -> list[KernelGrowth]:
+    """What nobody can free but its owner, of whatever shape it is in one boot, as if that had ended at a moment."""
+    boot = boots[index]
+    total = boot.latest("meminfo.slow", b"", "MemTotal")
+    found = []
+    samples = len(boot.sample_at) if until_ms is None else bisect_right(boot.sample_at, until_ms)
+    for name, (times, sizes) in owned(boot).items():
+        known = len(times) if until_ms is None else bisect_right(times, until_ms)
+        times, sizes = times[:known], sizes[:known]
+        if not times:
+            continue
+        quiet = max(QUIET_LEAST, (total or 0) * KB // (CALM_SHARE if name in CALM else QUIET_SHARE))
+        verdict = judge(times, sizes, boot.sample_at[samples - 1], samples, quiet)
+        leaks = name == SLAB and verdict.shape is Shape.LEAK and verdict.confidence is not Confidence.LOW
+        caches = _grown_caches(boot, verdict.since_ms, until_ms) if leaks else []
+        since = moment(boots, index, verdict.since_ms)
+        found.append(KernelGrowth(name, verdict, since, sizes[0], sizes[-1], caches))
+    return found
+
+
+def owned(boot: Boot) -> dict[str, tuple[list[int], list[int]]]:
+    """Its curves by name: times (ms) and bytes."""
+    total = boot.latest("meminfo.slow", b"", "MemTotal")
+    formulas = list(OWNED)
+    if total is not None:
+        formulas.append((UNACCOUNTED, ACCOUNTED, lambda *kb, all_=total: all_ - sum(kb), False))
+    found = {}
+    for name, columns, formula, _ in formulas:
+        series = _series(boot, columns, formula)
+        found[name] = [at for at, _ in series], [size for _, size in series]
+    return found
+
+
+def _grown_caches(boot: Boot, since_ms: int, until_ms: int | None) -> list[tuple[bytes, int]]:
     """Slab caches by how much they grew since a moment, as far as they were among the largest."""
     grown = []
     for cache in boot.rows("slabinfo"):
         times, values = boot.together("slabinfo", cache, ("slabs", "pages_per_slab"))
+        if until_ms is not None:
+            known = bisect_right(times, until_ms)
+            times, values = times[:known], values[:known]
         sizes = [slabs * pages * boot.page_size for slabs, pages in values]
         before = [size for at, size in zip(times, sizes, strict=True) if at <= since_ms][-1:] or sizes[:1]
         if sizes and sizes[-1] > before[0]:

@@ -120,6 +120,11 @@ def cause(report: Report, choice: Choice) -> OomCause:
     )
 
 
+def inner(cause: OomCause) -> Case:
+    """What filled the group, the low zones or the nodes, where that is known; else the case itself."""
+    return cause.within if cause.case in (Case.GROUP, Case.LOWMEM, Case.CPUSET) and cause.within else cause.case
+
+
 def held_kb(entry: Ranked, page_kb: int) -> int:
     """What a process holds, in RAM and in swap."""
     usage = entry.process.usage

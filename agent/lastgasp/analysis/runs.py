@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from lastgasp.analysis.times import Moment, moment
-from lastgasp.timeline.model import Event, Recording
+from lastgasp.timeline.model import Boot, Event, Recording
 
 
 class End(StrEnum):
@@ -70,15 +70,19 @@ def runs(recording: Recording) -> list[Run]:
 
 def happenings(recording: Recording) -> list[Happening]:
     """Marks, alerts, configuration changes and tuned processes, in order."""
+    return [one for index in range(len(recording.boots)) for one in happenings_of(recording.boots, index)]
+
+
+def happenings_of(boots: list[Boot], index: int) -> list[Happening]:
+    """The same of one boot."""
     found = []
-    for index, boot in enumerate(recording.boots):
-        for event in boot.events:
-            if event.kind in ("mark", "alert", "alert.end", "config"):
-                values = event.values
-                text = values.get("text") or values.get("error") or b"read again"
-                found.append(Happening(moment(recording.boots, index, event.at_ms), event.kind, text))
-            elif event.kind == "tune":
-                found.append(Happening(moment(recording.boots, index, event.at_ms), event.kind, _tuned(event)))
+    for event in boots[index].events:
+        if event.kind in ("mark", "alert", "alert.end", "config"):
+            values = event.values
+            text = values.get("text") or values.get("error") or b"read again"
+            found.append(Happening(moment(boots, index, event.at_ms), event.kind, text))
+        elif event.kind == "tune":
+            found.append(Happening(moment(boots, index, event.at_ms), event.kind, _tuned(event)))
     return found
 
 

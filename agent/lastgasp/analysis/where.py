@@ -49,10 +49,13 @@ class Mappings:
             process, _, name = key.partition(b" ")
             self.names.setdefault(process, []).append(name)
 
-    def of(self, process: bytes) -> Where | None:
-        """The mappings of one process; None when they were never read."""
+    def of(self, process: bytes, until_ms: int | None = None) -> Where | None:
+        """The mappings of one process, by the readings up to a moment; None when they were never read by then."""
         boot = self.boot
         times, rows = boot.together("mappings", process, ("complete",))
+        if until_ms is not None:
+            known = bisect_right(times, until_ms)
+            times, rows = times[:known], rows[:known]
         if not times or process not in self.names:
             return None
         whole = [at for at, (complete,) in zip(times, rows, strict=True) if complete]

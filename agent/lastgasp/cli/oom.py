@@ -7,8 +7,10 @@ import sys
 from typing import TYPE_CHECKING
 
 from lastgasp.cli.oom_source import read
-from lastgasp.report import oom, oom_json, oom_summary
-from lastgasp.report.screen import WIDTH, Screen
+from lastgasp.report import oom_json
+from lastgasp.report.oom import Explained
+from lastgasp.report.oom_summary import draw_all
+from lastgasp.report.screen import Screen
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
@@ -34,6 +36,9 @@ def add(commands: _SubParsersAction[argparse.ArgumentParser]) -> argparse.Argume
     parser.add_argument(
         "path", metavar="FILE", help="a log of any kind or a recording, plain or gzip; -: standard input"
     )
+    parser.add_argument(
+        "--all", action="store_true", help="tell every event whole, also what only repeats the one before"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object (explained in report/JSON.md)")
     parser.set_defaults(run=run)
     return parser
@@ -42,28 +47,11 @@ def add(commands: _SubParsersAction[argparse.ArgumentParser]) -> argparse.Argume
 def run(options: argparse.Namespace) -> int:
     """Print the explanation. Raises LoadError where there is nothing to explain."""
     found = read(options.path).found
-    sys.stdout.write(oom_json.render(found) if options.json else draw(found, Screen.on(sys.stdout)))
+    sys.stdout.write(oom_json.render(found) if options.json else draw(found, Screen.on(sys.stdout), options.all))
     return 0
 
 
-def draw(found: list[oom.Explained], screen: Screen) -> str:
-    """A table of several, then each of them."""
-    if len(found) > 1:
-        oom_summary.summary(screen, found)
-        screen.line()
-    for number, one in enumerate(found, 1):
-        if len(found) > 1:
-            if number > 1:
-                screen.line()
-            screen.line(f"EVENT {number} OF {len(found)} ".ljust(WIDTH, "-"), "head")
-        if number > 1 and _again(found[number - 2], one):
-            screen.line("The same program was refused again, as the time before.")
-        else:
-            oom.draw(screen, one)
+def draw(found: list[Explained], screen: Screen, whole: bool = False) -> str:
+    """A table of several, then each of them; ``whole``: none of them in brief."""
+    draw_all(screen, found, whole)
     return str(screen)
-
-
-def _again(before: oom.Explained, one: oom.Explained) -> bool:
-    """Whether the same process was only refused memory once more, which needs no other words."""
-    first, second = before.report.refusal, one.report.refusal
-    return first is not None and second is not None and first.pid == second.pid and first.name == second.name

@@ -11,6 +11,8 @@ from io import BufferedReader
 from typing import BinaryIO
 
 from lastgasp.analysis.facts import Facts, gather
+from lastgasp.analysis.oom_before import before
+from lastgasp.analysis.oom_cause import Case
 from lastgasp.oom.choice import Choice, choose
 from lastgasp.oom.parser import Parser, parse
 from lastgasp.oom.report import Report
@@ -131,13 +133,18 @@ def _of_recordings(recordings: list[Recording], path: str) -> Source:
     facts = [gather(recording) for recording in recordings]
     for recording, gathered in zip(recordings, facts, strict=True):
         said = tuple(answer(gathered, visible)[:2])
-        for number, boot in enumerate(recording.boots, 1):
+        for index, boot in enumerate(recording.boots):
             messages += len(boot.messages)
-            name = f"the kernel messages of boot {number} in {recording.name}"
+            name = f"the kernel messages of boot {index + 1} in {recording.name}"
             swap_kb = boot.latest("meminfo.slow", b"", "SwapTotal")
             for report, choice in _choices(_of_boot(boot), swap_kb):
-                report.place = replace(report.place, wall=_wall(boot, report.place.uptime_us))
-                found.append(explain(report, choice, name, said))
+                at_ms = _at_ms(boot, report)
+                report.place = replace(report.place, wall=_wall(boot, at_ms))
+                one = explain(report, choice, name)
+                past = None
+                if one.cause.case not in (Case.REFUSED, Case.USER_SPACE):
+                    past = before(recording, index, at_ms, report, choice, one.cause)
+                found.append(replace(one, recorded=said, before=past))
     if not found:
         counted = units.count(messages, "kernel message")
         raise LoadError(f"{path}: no OOM report in this recording ({counted}, {units.count(len(recordings), 'ring')})")
@@ -151,8 +158,15 @@ def _of_boot(boot: Boot) -> Iterator[Report]:
     yield from parser.close()
 
 
-def _wall(boot: Boot, uptime_us: int | None) -> bytes | None:
-    wall_ns = boot.wall_ns(uptime_us // 1000) if uptime_us is not None else None
+def _at_ms(boot: Boot, report: Report) -> int:
+    """Time since boot by the kernel's clock, or when the agent wrote the message where its record has none."""
+    if report.place.uptime_us is not None:
+        return report.place.uptime_us // 1000
+    return boot.messages[report.place.first_line - 1].at_ms
+
+
+def _wall(boot: Boot, at_ms: int) -> bytes | None:
+    wall_ns = boot.wall_ns(at_ms)
     return None if wall_ns is None else units.utc(wall_ns).encode()
 
 

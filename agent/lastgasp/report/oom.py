@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from lastgasp.analysis.oom_before import Before
 from lastgasp.analysis.oom_cause import Case, OomCause, cause
+from lastgasp.analysis.oom_series import TableGrowth, series
 from lastgasp.oom.choice import Choice
 from lastgasp.oom.report import Report
-from lastgasp.report import oom_ranking, oom_where, units
-from lastgasp.report.oom_answer import answer
+from lastgasp.report import oom_before, oom_ranking, oom_where, units
+from lastgasp.report.oom_answer import answer, refused
 from lastgasp.report.oom_next import steps
+from lastgasp.report.oom_words import Text
 from lastgasp.report.screen import Screen
 
 UNKNOWN_SHOWN = 3
@@ -24,31 +28,59 @@ class Explained:
     cause: OomCause
     source: str  # the log that it stood in
     recorded: tuple[str, ...] = ()  # what the recording around it says, in sentences
+    before: Before | None = None  # what was recorded before it; None: a log without a recording
+    grown: TableGrowth | None = None  # who held most in it, by the tables of other reports of the log
 
 
-def explain(report: Report, choice: Choice, source: str, recorded: tuple[str, ...] = ()) -> Explained:
-    """Find out."""
-    return Explained(report, choice, cause(report, choice), source, recorded)
+def explain(report: Report, choice: Choice, source: str) -> Explained:
+    """Find out, from the report alone."""
+    return Explained(report, choice, cause(report, choice), source)
 
 
-def draw(screen: Screen, found: Explained) -> None:
-    """One report."""
-    for number, sentence in enumerate(answer(found.report, found.choice, found.cause, screen.text)):
+def sentences(found: Explained, text: Text) -> list[str]:
+    """The answer; the first sentence holds the whole story."""
+    return answer(found.report, found.choice, found.cause, text, found.before, found.grown)
+
+
+def next_steps(found: Explained, text: Text) -> list[str]:
+    """What to do, a paragraph each."""
+    return steps(found.report, found.choice, found.cause, text, found.before)
+
+
+def draw(screen: Screen, found: Explained, said: Sequence[str] | None = None) -> None:
+    """One report; ``said`` stands in place of what to do next where that is told already."""
+    for number, sentence in enumerate(sentences(found, screen.text)):
         screen.wrap(sentence, "", "", "bad" if not number else "")
     screen.line()
     _place(screen, found)
+    if found.before is not None:
+        oom_before.draw(screen, found.before, found.report.panic is not None)
     if found.cause.case not in (Case.REFUSED, Case.USER_SPACE):
         oom_where.memory(screen, found.report, found.cause)
         oom_where.zones(screen, found.cause)
         oom_ranking.ranking(screen, found.report, found.choice)
         oom_ranking.why(screen, found.choice)
-    if found.recorded:
-        screen.heading("WHAT THE RECORDING SAYS")
-        for sentence in found.recorded:
-            screen.wrap(sentence, "  ")
     _understood(screen, found.report)
+    _next(screen, next_steps(found, screen.text) if said is None else said)
+
+
+def refusals(screen: Screen, events: Sequence[Explained]) -> None:
+    """Several allocations that overcommit refused: a line of the log each, told together."""
+    for number, sentence in enumerate(refused(series(events), screen.text)):
+        screen.wrap(sentence, "", "", "bad" if not number else "")
+    screen.line()
+    first, last = events[0].report, events[-1].report
+    times, until = when(first, screen), when(last, screen)
+    if times != until:
+        times += f" to {until.removeprefix('uptime ')}"
+    lines = f"lines {first.place.first_line:,} to {last.place.last_line:,} of {screen.text(events[0].source)}"
+    screen.wrap(f"When    {times} ({lines})", "", "        ")
+    _next(screen, next_steps(events[0], screen.text))
+
+
+def _next(screen: Screen, said: Sequence[str]) -> None:
     screen.heading("NEXT")
-    for line in steps(found.report, found.choice, found.cause, screen.text):
+    for line in said:
         screen.wrap(line, "  ", "    ")
 
 

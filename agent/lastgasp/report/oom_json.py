@@ -6,12 +6,12 @@ import json
 
 from lastgasp.analysis.oom_cause import held_kb
 from lastgasp.analysis.oom_memory import group_memory
+from lastgasp.analysis.oom_series import Series, TableGrowth
 from lastgasp.oom.choice import Choice
 from lastgasp.oom.ranking import Ranked
 from lastgasp.report.as_json import plain
-from lastgasp.report.oom import Explained
-from lastgasp.report.oom_answer import answer
-from lastgasp.report.oom_next import steps
+from lastgasp.report.oom import Explained, next_steps, sentences
+from lastgasp.report.oom_summary import joined
 from lastgasp.report.visible import visible
 
 FORMAT = 1
@@ -19,22 +19,44 @@ FORMAT = 1
 
 def render(found: list[Explained]) -> str:
     """The whole object, ASCII only."""
-    return json.dumps({"lastgasp_oom": FORMAT, "reports": [_one(item) for item in found]}, indent=1) + "\n"
+    events, together = joined(found)
+    whole = {"lastgasp_oom": FORMAT, "reports": [_one(item) for item in events], "together": _series(together)}
+    return json.dumps(whole, indent=1) + "\n"
+
+
+def _series(together: Series) -> dict[str, object]:
+    return {
+        "boots": together.boots,
+        "growth": [_growth(one) for one in together.growth],
+        "loops": [{**_fields(one), "least_per_s": plain(one.least_per_s)} for one in together.loops],
+        "shielded": plain(together.shielded),
+        "refusals": plain(together.refusals),
+    }
+
+
+def _growth(one: TableGrowth) -> dict[str, object]:
+    return {**_fields(one), "per_s": plain(one.per_s)}
+
+
+def _fields(value: object) -> dict[str, object]:
+    fields = plain(value)
+    assert isinstance(fields, dict)
+    return fields
 
 
 def _one(found: Explained) -> dict[str, object]:
     report, choice = found.report, found.choice
-    cause = plain(found.cause)
-    assert isinstance(cause, dict)
     return {
-        "answer": answer(report, choice, found.cause, visible),
+        "answer": sentences(found, visible),
         "source": visible(found.source),
-        "cause": cause,
+        "cause": plain(found.cause),
         "group_memory": plain(group_memory(report)),
         "choice": _choice(choice),
         "report": plain(report),
         "recorded": [visible(sentence) for sentence in found.recorded],
-        "next": steps(report, choice, found.cause, visible),
+        "before": plain(found.before),
+        "between_reports": _growth(found.grown) if found.grown is not None else None,
+        "next": next_steps(found, visible),
     }
 
 

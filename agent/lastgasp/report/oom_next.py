@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from lastgasp.analysis.oom_cause import Case, OomCause
+from lastgasp.analysis.growth import Life
+from lastgasp.analysis.oom_before import Before, Finding
+from lastgasp.analysis.oom_cause import Case, OomCause, inner
 from lastgasp.analysis.oom_memory import Part
 from lastgasp.oom.choice import Choice
 from lastgasp.oom.report import Report
 from lastgasp.report import units
+from lastgasp.report.answer import main_place, mapping_name
+from lastgasp.report.oom_before import speed
 from lastgasp.report.oom_words import Text, who
 
+MORE_BYTES = 64 << 20
+SHORT_MS = 60_000
 RECORD = "Record the next one, the minutes before it included: lastgasp-agent run; then lastgasp report"
 CACHES = {
     b"filp": "open files: look for a program that opens files or sockets and never closes them (ls /proc/PID/fd)",
@@ -20,9 +26,9 @@ CACHES = {
 }
 
 
-def steps(report: Report, choice: Choice, cause: OomCause, text: Text) -> list[str]:
+def steps(report: Report, choice: Choice, cause: OomCause, text: Text, before: Before | None = None) -> list[str]:
     """One paragraph each."""
-    case = cause.within if cause.case in (Case.GROUP, Case.LOWMEM, Case.CPUSET) and cause.within else cause.case
+    case = inner(cause)
     found: list[str] = []
     if cause.case == Case.REFUSED:
         return [
@@ -50,7 +56,8 @@ def steps(report: Report, choice: Choice, cause: OomCause, text: Text) -> list[s
         found.append(
             "Look for the rest of this report in the whole log (dmesg): a console leaves out what its level hides."
         )
-    found += _by_case(case, choice, cause, text)
+    joined = _recorded(before, cause, text) if before is not None else []
+    found += joined or _by_case(case, choice, cause, text, before is not None)
     if cause.case == Case.GROUP:
         found.append(
             "A higher limit (memory.max) helps only if the group's peak in health is near it: record and look."
@@ -69,7 +76,69 @@ def steps(report: Report, choice: Choice, cause: OomCause, text: Text) -> list[s
     return found or [RECORD]
 
 
-def _by_case(case: Case, choice: Choice, cause: OomCause, text: Text) -> list[str]:
+def _recorded(before: Before, cause: OomCause, text: Text) -> list[str]:
+    """What the recording lets do: empty where it adds nothing to the report."""
+    life = before.program
+    if before.finding in (Finding.TOO_SHORT, Finding.UNKNOWN) and before.recorded_ms < SHORT_MS:
+        return ["Start the agent with the system: then the next report has the minutes before it."]
+    if life is None:
+        return []
+    name = text(life.name)
+    if before.finding in (Finding.LEAKS, Finding.MAY_LEAK):
+        found = [_mend(life, name, text)]
+        if before.finding == Finding.MAY_LEAK:
+            return [f"Record {name} for longer: a longer curve tells a leak from growth that stops.", *found]
+        delay = units.duration(MORE_BYTES / before.per_s * 1000) if before.per_s > 0 else units.UNKNOWN
+        if cause.case == Case.GROUP:
+            more = f"A limit {units.size(MORE_BYTES)} higher delays"
+        else:
+            more = f"{units.size(MORE_BYTES)} more of RAM or swap delay"
+        found.append(f"Tuning does not cure it: {more} the next kill by {delay}, at {speed(before)}.")
+        if inner(cause) == Case.PROTECTED:
+            found.append(
+                f"If {name} must live until it is mended, give it a limit of its own and start it again in time: its"
+                " oom_score_adj only has others die for it."
+            )
+        return found
+    size = units.size(life.to_bytes)
+    if before.finding == Finding.STEADY:
+        return [
+            f"There is no leak to look for: make {name} smaller (it needs {size} all the time), start less beside it,"
+            " or add memory. zram swap gives room where memory is seldom touched."
+        ]
+    if before.finding == Finding.SAWTOOTH:
+        return [
+            f"Look at what {name} does at its peaks ({units.size(life.peak_bytes)}): smaller pieces of work need less."
+        ]
+    if before.finding == Finding.FILLED:
+        return [f"Give what {name} keeps (a cache, a pool) a smaller limit: it takes {size}, and then no more."]
+    if before.finding == Finding.STEP:
+        return [
+            f"Look at what {name} began then: one request, file or message that needs {units.size(life.verdict.grown)}."
+        ]
+    return []
+
+
+def _mend(life: Life, name: str, text: Text) -> str:
+    """Where to look for a leak."""
+    place = main_place(life)
+    if place is None:
+        return f"Mend the leak in {name}: the agent reads its mappings as root, and so tells where it grows."
+    if place[0] == b"[heap]":
+        return (
+            f"Mend the leak in {name}: [heap] is what malloc gives; look at what it allocates once per request, packet"
+            " or timer and never frees."
+        )
+    if place[0] == b"[anon]":
+        return (
+            f"Mend the leak in {name}: [anon] is memory without a name: what it maps itself, or malloc gives to threads"
+            " or in large pieces."
+        )
+    where = mapping_name(place[0], text)
+    return f"Mend the leak in {name}: look at what {where} keeps in its own data, and at who calls it."
+
+
+def _by_case(case: Case, choice: Choice, cause: OomCause, text: Text, recorded: bool) -> list[str]:
     holder = cause.holder
     if case == Case.KERNEL:
         found = []
@@ -85,7 +154,7 @@ def _by_case(case: Case, choice: Choice, cause: OomCause, text: Text) -> list[st
             found.append(
                 "Look at drivers: /proc/vmallocinfo, dma-buf (/sys/kernel/debug/dma_buf/bufinfo), GPU, camera."
             )
-        return [*found, RECORD]
+        return found if recorded and found else [*found, RECORD]
     if case == Case.SHMEM:
         return [
             "Look for what fills tmpfs: df -h -t tmpfs; du -ax /tmp /run /dev/shm | sort -n; ipcs -m.",

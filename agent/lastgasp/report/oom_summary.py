@@ -1,57 +1,163 @@
-"""Several OOM reports of one log on a screen: how many, what only all of them together show, and a table."""
+"""Several OOM reports of one log on a screen: how many, what only all of them together show, a table, and each.
+
+What repeats the event before it is told in brief, unless all is asked for: the first of its kind and the last of all
+are told whole. Refusals by overcommit, which are one line of the log each, are told together.
+"""
 
 from __future__ import annotations
 
-from lastgasp.analysis.oom_cause import Case
-from lastgasp.report import units
-from lastgasp.report.oom import Explained, when
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from lastgasp.analysis.oom_before import Finding
+from lastgasp.analysis.oom_cause import inner
+from lastgasp.analysis.oom_series import Series, series
+from lastgasp.report import oom_series, units
+from lastgasp.report.oom import Explained, draw, next_steps, refusals, when
 from lastgasp.report.oom_words import kb, short_case, who
-from lastgasp.report.screen import Screen
+from lastgasp.report.screen import WIDTH, Screen
+
+TABLE_SHOWN = 40
+BRIEF_FROM = 3  # so many events: below, all are told whole
+BRIEF_SHOWN = 12  # on one page
 
 
-def summary(screen: Screen, all_found: list[Explained]) -> None:
-    """All reports of a log in one table."""
-    kills = sum(bool(found.report.victims) for found in all_found)
-    panics = sum(found.report.panic is not None for found in all_found)
-    refusals = sum(found.report.refusal is not None for found in all_found)
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Which events, by their places, and whether in brief."""
+
+    first: int
+    last: int
+    brief: bool
+
+
+def joined(found: Sequence[Explained]) -> tuple[list[Explained], Series]:
+    """Each report with what the others tell of who held most in it, and what all of them show together."""
+    together = series(found)
+    with_growth = []
+    for number, one in enumerate(found, 1):
+        holder = one.cause.holder
+        grown = together.grown(number, holder.pids) if holder is not None else None
+        with_growth.append(replace(one, grown=grown))
+    return with_growth, together
+
+
+def draw_all(screen: Screen, found: Sequence[Explained], whole: bool) -> None:
+    """One report; or a table of several, then each of them, in brief where it is nothing new."""
+    if len(found) == 1:
+        draw(screen, found[0])
+        return
+    events, together = joined(found)
+    _summary(screen, events, together)
+    pages = _pages(events, whole)
+    shown: list[int] = []  # whole
+    for page in pages:
+        screen.line()
+        _headline(screen, page, len(events))
+        if page.brief and events[page.first].report.refusal is not None:
+            refusals(screen, events[page.first : page.last + 1])
+        elif page.brief:
+            _brief(screen, events, page)
+        else:
+            one = events[page.first]
+            said = next_steps(one, screen.text)
+            same = next((place for place in shown if next_steps(events[place], screen.text) == said), None)
+            draw(screen, one, [f"As for event {same + 1}."] if same is not None else said)
+            shown.append(page.first)
+    if any(page.brief and events[page.first].report.refusal is None for page in pages):
+        screen.line()
+        screen.line("What repeats is told in brief: --all tells every event whole.", "dim")
+
+
+def _headline(screen: Screen, page: Page, count: int) -> None:
+    which = f"EVENTS {page.first + 1} TO {page.last + 1}" if page.first != page.last else f"EVENT {page.first + 1}"
+    screen.line(f"{which} OF {count} ".ljust(WIDTH, "-"), "head")
+
+
+def _kind(one: Explained) -> tuple[object, ...]:
+    holder = one.cause.holder
+    return one.cause.case, inner(one.cause), holder.name if holder else None, one.report.panic is not None
+
+
+def _pages(events: Sequence[Explained], whole: bool) -> list[Page]:
+    """Events of one kind after another: the first whole, the others in brief; the very last whole."""
+    if whole:
+        return [Page(place, place, False) for place in range(len(events))]
+    pages: list[Page] = []
+    start = 0
+    for place in range(1, len(events) + 1):
+        if place < len(events) and _kind(events[place]) == _kind(events[start]):
+            continue
+        last = place - 1
+        if events[start].report.refusal is not None:
+            pages.append(Page(start, last, last > start))
+        else:
+            pages.append(Page(start, start, False))
+            end = last - 1 if last == len(events) - 1 else last
+            if end > start:
+                pages.append(Page(start + 1, end, len(events) >= BRIEF_FROM))
+            if last > end and last > start:
+                pages.append(Page(last, last, False))
+        start = place
+    return pages
+
+
+def _brief(screen: Screen, events: Sequence[Explained], page: Page) -> None:
+    """One paragraph each."""
+    screen.line(f"The same as in event {page.first}:")
+    places = list(range(page.first, page.last + 1))
+    left_out = len(places) - BRIEF_SHOWN
+    for place in places if left_out <= 1 else [*places[: BRIEF_SHOWN // 2], *places[-BRIEF_SHOWN // 2 :]]:
+        if left_out > 1 and place == places[-BRIEF_SHOWN // 2]:
+            screen.line(f"  … {left_out:,} more", "dim")
+        one, before = events[place], events[place - 1]
+        victim = one.choice.victim
+        killed = f"killed {who(victim.name, victim.pid, screen.text)}" if victim is not None else "nobody killed"
+        if one.cause.victim_kb is not None:
+            killed += f", which held {kb(one.cause.victim_kb)}"
+        holder, was = one.cause.holder, before.cause.holder
+        if holder is not None and (victim is None or victim.pid not in holder.pids):
+            killed += f"; {screen.text(holder.name)} held {kb(holder.kb)}"
+            if was is not None and was.pids == holder.pids and holder.kb != was.kb:
+                killed += f" ({units.signed((holder.kb - was.kb) * 1024)})"
+        number = f"{place + 1:>2}  "
+        screen.wrap(f"{when(one.report, screen)}  {killed}", f"  {number}", "      ")
+
+
+def _summary(screen: Screen, events: Sequence[Explained], together: Series) -> None:
+    kills = sum(bool(found.report.victims) for found in events)
+    panics = sum(found.report.panic is not None for found in events)
+    refused = sum(found.report.refusal is not None for found in events)
     parts = [units.count(kills, "kill")] if kills else []
     parts += [units.count(panics, "kernel panic")] if panics else []
-    parts += [units.count(refusals, "refused allocation")] if refusals else []
-    reports = units.count(len(all_found), "event")
-    screen.wrap(f"{reports} of memory shortage in this log: {', '.join(parts) or 'nobody killed'}.", "", "", "bad")
-    for sentence in _patterns(screen, all_found):
+    parts += [units.count(refused, "refused allocation")] if refused else []
+    words = f"{units.count(len(events), 'event')} of memory shortage in this log"
+    screen.wrap(f"{words}: {', '.join(parts) or 'nobody killed'}.", "", "", "bad")
+    recorded = [one.before.program for one in events if one.before is not None and one.before.blamed]
+    leakers = {program.name for program in recorded if program is not None}
+    for sentence in oom_series.sentences(together, screen.text, leakers):
         screen.wrap(sentence, "", "")
     screen.heading(" #   when                 whom                    why")
-    for number, found in enumerate(all_found, 1):
+    shown = list(enumerate(events, 1))
+    left_out = len(shown) - TABLE_SHOWN
+    for number, found in shown if left_out <= 1 else [*shown[: TABLE_SHOWN // 2], *shown[-TABLE_SHOWN // 2 :]]:
+        if left_out > 1 and number == len(shown) - TABLE_SHOWN // 2 + 1:
+            screen.line(f"     … {left_out:,} more", "dim")
         victim = found.choice.victim
         name = who(victim.name, victim.pid or None, screen.text) if victim else "nobody"
         if found.report.panic is not None:
             name = "(kernel panic)"
         if found.report.refusal is not None:
             name = who(found.report.refusal.name, found.report.refusal.pid, screen.text)
-        why = short_case(found.cause)
+        why = _why(found, screen)
         screen.line(f"{number:>2}   {screen.fit(when(found.report, screen), 20)} {screen.fit(name, 23)} {why}")
 
 
-def _patterns(screen: Screen, all_found: list[Explained]) -> list[str]:
-    """What only several reports show: the same victim again and again, or innocents one after another."""
-    said = []
-    names: dict[bytes, int] = {}
-    for found in all_found:
-        if found.choice.victim is not None and found.choice.victim.name:
-            names[found.choice.victim.name] = names.get(found.choice.victim.name, 0) + 1
-    for name, times in sorted(names.items(), key=lambda item: -item[1])[:1]:
-        if times > 2:
-            said.append(f"{screen.text(name)} was killed {times} times: it is started again, and fills memory again.")
-    shielded = [found for found in all_found if Case.PROTECTED in (found.cause.case, found.cause.within)]
-    shielded = [found for found in shielded if found.report.victims]
-    if len(shielded) > 1 and shielded[0].cause.holder is not None:
-        first, last = shielded[0].cause.holder, shielded[-1].cause.holder
-        if last is not None and first.name == last.name:
-            size = f"{kb(first.kb)} → {kb(last.kb)}"
-            change = f" while it grew ({size})" if last.kb > first.kb * 1.05 and first.pids == last.pids else ""
-            said.append(
-                f"{len(shielded)} of these kills were in place of {screen.text(first.name)}, which is shielded by its"
-                f" oom_score_adj{change}."
-            )
-    return said
+def _why(found: Explained, screen: Screen) -> str:
+    """The case in a few words, by the recording where it knows."""
+    before = found.before
+    if before is None or not before.blamed:
+        return short_case(found.cause)
+    if before.program is not None:
+        return f"{screen.text(before.program.name)} leaks"
+    return "tmpfs or shared memory grows" if before.finding == Finding.SHARED else "kernel memory grows"

@@ -158,13 +158,18 @@ def ended(report: Report, choice: Choice, text: Text) -> str:
             return f"the kernel chose {chosen}, which was dying already, so nobody was killed"
         return "nobody could be killed" if report.no_killable else "what the kernel did then is not in the log"
     words = f"the kernel killed {who(victim.name, victim.pid, text)}"
+    parent = victim.sacrificed_for if victim.sacrificed_for != victim.pid else None
+    if parent is not None:
+        names = [entry.process.name for entry in choice.ranking if entry.pid == parent]
+        chosen = who(names[0], parent, text) if names else f"pid {parent}"
+        words = f"the kernel chose {chosen} and killed its child {who(victim.name, victim.pid, text)} in its place"
     held = victim_kb(victim)
     if held is not None:
         words += f", which held {kb(held)}"
     if report.allocating_task:
         words += ", because it was the one that asked (vm.oom_kill_allocating_task)"
-    if victim.sacrificed_for is not None and victim.sacrificed_for != victim.pid:
-        words += f", a child of the one it chose (pid {victim.sacrificed_for})"
+    if parent is not None:
+        words += ", as kernels before 5.1 do"
     if len(report.victims) > 1 and report.group_kill is not None:
         rest = len(report.victims) - 1
         words += f", and with it {units.count(rest, 'other process', 'other processes')} of its group (oom.group)"

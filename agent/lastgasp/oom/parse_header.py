@@ -32,7 +32,14 @@ REGISTERS = re.compile(  # what stands around a call trace, on any architecture
     rb"LR = |REGS: |Process .{1,16} \(pid: |(?:[a-z]\d{1,2}|[a-z]{2}) ?: ?[0-9a-f]{8,16}|"
     rb"COMPACTION is disabled|Modules linked in:|Last Breaking|Function entered at|Sending NMI|"
     rb"[0-9a-f]{8,16}(?: [0-9a-f]{8,16})+ ?$|"
-    rb"\.{3}$|\$ ?\d{1,2} *:|(?:Hi|Lo|Status|Cause|BadVA|PrId) *:|note: |Krnl |\[<?[0-9a-f]{8,16}>?\] 0x[0-9a-f]+)"
+    rb"\.{3}$|0x[0-9a-f]{8,16}$|\$ ?\d{1,2} *:|(?:Hi|Lo|Status|Cause|BadVA|PrId) *:|note: |Krnl |"
+    rb"\[<?[0-9a-f]{8,16}>?\] 0x[0-9a-f]+)"
+)
+
+
+AFTER_PANIC = re.compile(
+    rb"CPU: ?\d|Hardware name:|Tainted: \[|---\[ end Kernel panic|Kernel Offset:|Rebooting in \d|SMP: stopping|"
+    rb"CPU\d{1,4}: stopping|CPU features: 0x|Memory Limit:"
 )
 
 
@@ -102,6 +109,11 @@ def trace(text: bytes, block: Block | None = None) -> bool:
     if block and len(block.report.call_trace) < MOST_CALLS:
         block.report.call_trace += tuple(calls)
     return True
+
+
+def after_panic(text: bytes) -> bool:
+    """Whether this line is of what a panic prints after its words."""
+    return AFTER_PANIC.match(text) is not None or trace(text)
 
 
 def _machine(text: bytes, block: Block) -> bool:

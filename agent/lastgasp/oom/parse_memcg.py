@@ -8,11 +8,14 @@ from lastgasp.oom.block import MOST_ROWS, Block, Section
 from lastgasp.oom.report import Constraint
 
 OF_LIMIT = re.compile(rb"Task in (.{1,4096}) killed as a result of limit of (.*)$", re.S)
+OF_TASK = re.compile(rb"Task in (.{1,4096}) killed\s*$", re.S)  # what follows is printed apart, by old kernels
+OF_WHAT = re.compile(rb" ?as a result of limit of (.*)$", re.S)
 OF_GROUP = re.compile(rb"Memory limit reached of cgroup (.*)$", re.S)
 USAGE = re.compile(rb"(memory|memory\+swap|swap|kmem): usage (\d{1,20})kB, limit (\d{1,20})kB, failcnt (\d{1,20})")
 STATS = b"Memory cgroup stats"
 OLD_STAT = re.compile(rb"([a-z_()]{1,40}):(\d{1,20})(KB)?")
 STAT = re.compile(rb"\s*([a-z][\w.]{1,40}) (\d{1,20})\s*$")
+OVERFLOW = re.compile(rb"\w{1,40}: Warning, stat buffer overflow")
 FRAGMENT = re.compile(rb"\s*[a-z_]{1,40} ?$")
 FIELDS = {
     b"memory": ("usage_kb", "limit_kb"),
@@ -43,11 +46,15 @@ def read(text: bytes, block: Block) -> bool:
         block.memcg(task_path=match[1], path=match[2].rstrip())
         block.report.constraint = Constraint.MEMCG
         return True
-    if match := OF_GROUP.match(text):
+    if match := OF_TASK.match(text):
+        block.memcg(task_path=match[1])
+        block.report.constraint = Constraint.MEMCG
+        return True
+    if match := OF_GROUP.match(text) or OF_WHAT.match(text):
         block.memcg(path=match[1].rstrip())
         block.report.constraint = Constraint.MEMCG
         return True
-    return block.section == Section.MEMCG and _stat(text, block)
+    return block.section == Section.MEMCG and (OVERFLOW.match(text) is not None or _stat(text, block))
 
 
 def _stats_of(path: bytes, rest: bytes, block: Block) -> None:

@@ -16,7 +16,7 @@ NODE = re.compile(rb"Node (\d{1,6}) ([a-z_]+):\d")
 ZONE = re.compile(rb"(?:Node (\d{1,6}) )?(\w{1,32}) free:\d")
 SIZE = re.compile(rb"([\w()]{1,48}): ?(-?\d{1,18})(?:[kK]B)?(?=\s|$)")
 UNRECLAIMABLE = re.compile(rb"all_unreclaimable\? ?(yes|no)")
-RESERVE = re.compile(rb"lowmem_reserve\[\]:((?: \d{1,18})*)\s*$")
+RESERVE = re.compile(rb"lowmem_reserve\[\]:((?: -?\d{1,18})*)\s*$")
 FREE = re.compile(rb"(?:Node (\d{1,6}) )?(\w{1,32}): (?=\d{1,12}\*\d{1,9}kB)")
 FREE_OF_ORDER = re.compile(rb"(\d{1,12})\*\d{1,9}kB(?: \(([A-Za-z]{1,12})\))?")
 LONGEST_FREE = 600  # of a list that comes in pieces
@@ -26,10 +26,11 @@ HUGE = re.compile(
     rb"(?:Node (\d{1,6}) )?hugepages_total=(\d+) hugepages_free=(\d+) hugepages_surp=(\d+) hugepages_size=(\d+)kB"
 )
 PAGES = re.compile(rb"(\d{1,18}) (pages? [\w/ -]{2,40}|(?:total|free|reserved|slab) [\w ]{3,30})\s*$")
-SWAP = re.compile(rb"(Free|Total) swap +[=:] *(\d{1,18})kB")
+SWAP = re.compile(rb"(Free|Total) swap +[=:] *(-?\d{1,18})kB")
 SWAP_CACHE = re.compile(rb"Swap cache stats: |Memory cgroup min protection |Memory allocations")
 PER_CPU = re.compile(rb"(?:Node \d+ )?\w+ per-cpu:|CPU +\d+: (?:hi|Hot)|active_anon:")
 SLAB_HEAD = re.compile(rb"Unreclaimable slab info:|Name +Used +Total")
+NO_SLAB = b"excessive unreclaimable slab but cannot dump stats"
 SLAB = re.compile(rb"(\S{1,64}|\S.{0,62}\S) +(\d{1,18})KB +(\d{1,18})KB\s*$")
 ALLOCATION = re.compile(rb" *[\d.]{1,12} ?(?:[KMGT]i?)?B? +\d{1,18} +\S+:\d+ ")
 FIELDS = {
@@ -59,6 +60,8 @@ def read(text: bytes, block: Block) -> bool:
         block.section = Section.SLAB
         if block.report.slab_kb is None:
             block.report.slab_kb = {}
+        return True
+    if text.startswith(NO_SLAB):
         return True
     if _counts(text, block) or _zones(text, block) or _free(text, block) or _totals(text, block):
         if block.section == Section.HEAD:

@@ -217,7 +217,7 @@ class Parser:
         if self._readers(block, text):
             self._count(block, line, True)
         elif block.report.complete:
-            if block.report.panic is not None and parse_header.trace(text):
+            if block.report.panic is not None and parse_header.after_panic(text):
                 self._count(block, line, True)
         elif text.strip() == b"":
             return

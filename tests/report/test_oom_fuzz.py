@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from lastgasp.analysis.advice import Evidence, advise
+from lastgasp.analysis.advice import Evidence
+from lastgasp.analysis.advice_together import main_event, together
 from lastgasp.cli.oom import draw
 from lastgasp.oom.choice import choose
 from lastgasp.oom.parser import parse
@@ -52,12 +53,15 @@ def test_damaged_reports_are_explained_as_far_as_they_go(path: Path) -> None:
         found = [oom.explain(report, choose(report), "log") for report in parse(mutate(lines, dice))]
         screen = Screen()
         for one in found:
-            evidence = Evidence(one.report, one.choice, one.cause, {}, (), None)
-            advice.draw(screen, evidence, advise(evidence))
             for change in CHANGES:
                 outcome = what_if(one.report, one.choice, change)
                 what_if_drawn.draw(screen, one, outcome)
                 assert what_if_drawn.sentence(one, outcome, visible)
+        if found:
+            evidences = [Evidence(one.report, one.choice, one.cause, {}, (), False) for one in found]
+            advices = together(evidences)
+            answer = advice.verdict(evidences[main_event(evidences)], found[0].grown, visible)
+            advice.draw(screen, answer, advices, list(advice.others(advices, {})), len(found))
         text = draw(found, screen) if found else ""
         assert all(columns(line) <= WIDTH for line in text.splitlines())
         assert all(c.isprintable() or c == "\n" for c in text)

@@ -5,14 +5,21 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lastgasp.analysis.advice import Evidence, Leak, advise
+from lastgasp.analysis.advice import Advice, Evidence, Leak
+from lastgasp.analysis.advice_recording import advise_recording
+from lastgasp.analysis.advice_together import main_event, together
+from lastgasp.analysis.facts import Facts
+from lastgasp.analysis.standing import Standing, standing
 from lastgasp.cli.oom_source import Source, read
-from lastgasp.cli.what_if import answer_of
-from lastgasp.oom.overcommit import DEFAULT_RATIO
 from lastgasp.report import advice as drawn
+from lastgasp.report import units
 from lastgasp.report.oom import Explained, when
+from lastgasp.report.oom_summary import joined
+from lastgasp.report.oom_words import Text
 from lastgasp.report.screen import Screen
 from lastgasp.report.visible import visible
 
@@ -27,13 +34,25 @@ examples:
 FORMAT = 1
 
 
+@dataclass(frozen=True, slots=True)
+class Advised:
+    """All that is said of one input."""
+
+    answer: str
+    advices: list[Advice]
+    others: list[drawn.Other]
+    events: list[Explained]
+    main: int | None  # place of the event that the answer is about; None: there was none
+
+
 def add(commands: _SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:
     """Declare the command."""
     parser = commands.add_parser(
         "advise",
         help="which settings would have helped, and what each costs",
-        description="Say of each setting that applies to the first OOM report of a log or a recording what it would"
-        " have changed, and its caution. A leak is not cured by settings, and that is said.",
+        description="Say of each setting that applies to the OOM reports of a log or a recording what it would have"
+        " changed, and its caution; of a recording without a report, what its settings leave to be wished. A leak is"
+        " not cured by settings, and that is said.",
     )
     parser.add_argument("path", metavar="FILE", help="a kernel log or a recording; -: standard input")
     parser.add_argument("--json", action="store_true", help="one JSON object (explained in report/JSON.md)")
@@ -42,39 +61,98 @@ def add(commands: _SubParsersAction[argparse.ArgumentParser]) -> argparse.Argume
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the advice. Raises LoadError where there is no OOM report."""
-    source = read(options.path)
-    found = next((one for one in source.found if one.report.tasks), source.found[0])
-    evidence = _evidence(source, found)
-    advices = advise(evidence)
+    """Print the advice. Raises LoadError where there is nothing to advise on."""
+    source = read(options.path, without_report=True)
     if options.json:
-        said = []
-        for advice in advices:
-            setting, here = drawn.filled(advice, visible)
-            current = visible(advice.current) if advice.current is not None else None
-            said.append({"setting": setting, "current": current, "here": here, "exact": advice.exact})
-            said[-1]["caution"] = advice.caution
-        answer = drawn.verdict(evidence, visible)
-        whole = {"lastgasp_advise": FORMAT, "answer": answer, "line": found.report.place.first_line, "advice": said}
-        sys.stdout.write(json.dumps(whole, indent=1) + "\n")
+        sys.stdout.write(_json(_advised(source, visible)))
         return 0
     screen = Screen.on(sys.stdout)
-    drawn.draw(screen, evidence, advices)
+    advised = _advised(source, screen.text)
+    drawn.draw(screen, advised.answer, advised.advices, advised.others, len(advised.events))
     screen.line()
-    which = f"on the report of {when(found.report, screen)}, line {found.report.place.first_line:,}"
-    screen.wrap(f"This is {which}: lastgasp oom explains it, lastgasp what-if tries other values.", "", "")
+    if advised.main is None:
+        screen.wrap("There is no OOM report in this recording: this is from its settings and growth alone.", "", "")
+    else:
+        report = advised.events[advised.main].report
+        which = f"on the report of {when(report, screen)}, line {report.place.first_line:,}"
+        if len(advised.events) > 1:
+            which = f"on {len(advised.events)} events, first of all number {advised.main + 1} ({when(report, screen)})"
+        screen.wrap(f"This is {which}: lastgasp oom explains it, lastgasp what-if tries other values.", "", "")
     sys.stdout.write(str(screen))
     return 0
 
 
-def _evidence(source: Source, found: Explained) -> Evidence:
+def _advised(source: Source, text: Text) -> Advised:
+    standings = [standing(*pair) for pair in zip(source.recordings, source.facts, strict=True)]
     settings: dict[str, bytes] = {}
-    leaks: list[Leak] = []
-    overcommit = None
-    for recording in source.recordings:
-        for boot in recording.boots:
-            settings |= {name: value for name, value in boot.machine().items() if name.startswith("vm.")}
-            overcommit = answer_of(boot, DEFAULT_RATIO) or overcommit
-    for facts in source.facts:
-        leaks += [Leak(growth.worst.name, growth.worst.verdict.per_s) for growth in facts.leaks]
-    return Evidence(found.report, found.choice, found.cause, settings, leaks, overcommit)
+    for one in standings:
+        settings |= one.settings
+    general = [
+        advice
+        for one, facts in zip(standings, source.facts, strict=True)
+        for advice in advise_recording(one, facts, _refused_at(one))
+    ]
+    events, _ = joined(source.found)
+    leaks = [leak for facts in source.facts for leak in _leaks(facts)]
+    if not events:
+        samples = sum(facts.span.samples for facts in source.facts)
+        answer = drawn.of_recording(standings[0], leaks, samples, text)
+        return Advised(answer, general, list(drawn.others(general, settings)), [], None)
+    evidences = [
+        Evidence(one.report, one.choice, one.cause, settings, _blamed(one) or leaks, bool(source.recordings))
+        for one in events
+    ]
+    advices = together(evidences)
+    known = {advice.key for advice in advices}
+    advices += [advice for advice in general if advice.key not in known]
+    main = main_event(evidences)
+    answer = drawn.verdict(evidences[main], events[main].grown, text)
+    return Advised(answer, advices, list(drawn.others(advices, settings)), events, main)
+
+
+def _leaks(facts: Facts) -> Iterator[Leak]:
+    """What leaks by the recording as a whole."""
+    for growth in facts.leaks:
+        yield Leak(growth.worst.name, growth.worst.verdict.per_s)
+    for machine in facts.machine_leaks:
+        yield Leak(machine.name.encode(), machine.verdict.per_s, program=False)
+
+
+def _blamed(one: Explained) -> Sequence[Leak]:
+    """What the recording before the report blames."""
+    before = one.before
+    if before is None or not before.blamed:
+        return ()
+    if before.program is not None:
+        return (Leak(before.program.name, before.per_s),)
+    assert before.machine is not None
+    return (Leak(before.machine.name.encode(), before.per_s, program=False),)
+
+
+def _refused_at(one: Standing) -> bytes | None:
+    return units.stamp(one.refused.at).encode() if one.refused is not None else None
+
+
+def _json(advised: Advised) -> str:
+    said: list[dict[str, object]] = []
+    for advice in advised.advices:
+        setting, here = drawn.filled(advice, visible)
+        current = visible(advice.current) if advice.current is not None else None
+        said.append({"setting": setting, "current": current, "here": here, "exact": advice.exact})
+        said[-1] |= {"caution": advice.caution, "events": list(advice.events)}
+    rest = [
+        {"setting": other.setting, "current": visible(other.current) if other.current is not None else None}
+        | {"does": other.does, "caution": other.caution}
+        for other in advised.others
+    ]
+    main = advised.main
+    line = advised.events[main].report.place.first_line if main is not None else None
+    whole = {
+        "lastgasp_advise": FORMAT,
+        "answer": advised.answer,
+        "event": main + 1 if main is not None else None,
+        "line": line,
+        "advice": said,
+        "others": rest,
+    }
+    return json.dumps(whole, indent=1) + "\n"

@@ -31,6 +31,14 @@ ALIGNED = 512  # blocks begin at multiples of it, also in an image of a device
 RECENT_US = 30_000_000  # who was killed so short a time before may be dying still
 
 
+class NoReport(LoadError):
+    """A recording without any OOM report."""
+
+    def __init__(self, text: str, recordings: list[Recording]) -> None:
+        super().__init__(text)
+        self.recordings = recordings
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """What a path held. ``recordings``, and the facts of each, are empty where it was a text log."""
@@ -40,14 +48,23 @@ class Source:
     facts: list[Facts]
 
 
-def read(path: str) -> Source:
-    """All reports of a log or a recording. Raises LoadError: nothing to read, or no report in it."""
+def read(path: str, without_report: bool = False) -> Source:
+    """All reports of a log or a recording. Raises LoadError: nothing to read, or no report in it (NoReport).
+
+    ``without_report``: a recording without a report will do.
+    """
     try:
-        return _read(path)
+        source = _read(path)
     except SourceError as error:
         raise LoadError(f"{path}: {error}") from None
     except OSError as error:
         raise LoadError(f"{path}: {error.strerror or error}") from None
+    if not source.found and not without_report:
+        messages = sum(len(boot.messages) for recording in source.recordings for boot in recording.boots)
+        counted = units.count(messages, "kernel message")
+        rings = units.count(len(source.recordings), "ring")
+        raise NoReport(f"{path}: no OOM report in this recording ({counted}, {rings})", source.recordings)
+    return source
 
 
 def recorded(path: str) -> list[Recording]:
@@ -64,7 +81,7 @@ def _read(path: str) -> Source:
             raise LoadError("-: standard input is closed")
         begin = _peek(sys.stdin.buffer)
         if _is_ring(begin):
-            return _of_recordings(load(path), path)
+            return _of_recordings(load(path))
         if not begin.startswith(GZIP_MAGIC):
             return _of_log(sys.stdin.buffer, "standard input")
     else:
@@ -82,7 +99,7 @@ def _read(path: str) -> Source:
         if _is_ring(begin):
             scanned = scan(file)
             if scanned.blocks:
-                return _of_recordings(decode(file, path, scanned), path)
+                return _of_recordings(decode(file, path, scanned))
             file.seek(0)
         return _of_log(file, path)
 
@@ -127,14 +144,12 @@ class _Counted:
             yield line
 
 
-def _of_recordings(recordings: list[Recording], path: str) -> Source:
+def _of_recordings(recordings: list[Recording]) -> Source:
     found: list[Explained] = []
-    messages = 0
     facts = [gather(recording) for recording in recordings]
     for recording, gathered in zip(recordings, facts, strict=True):
         said = tuple(answer(gathered, visible)[:2])
         for index, boot in enumerate(recording.boots):
-            messages += len(boot.messages)
             name = f"the kernel messages of boot {index + 1} in {recording.name}"
             swap_kb = boot.latest("meminfo.slow", b"", "SwapTotal")
             for report, choice in _choices(_of_boot(boot), swap_kb):
@@ -145,9 +160,6 @@ def _of_recordings(recordings: list[Recording], path: str) -> Source:
                 if one.cause.case not in (Case.REFUSED, Case.USER_SPACE):
                     past = before(recording, index, at_ms, report, choice, one.cause)
                 found.append(replace(one, recorded=said, before=past))
-    if not found:
-        counted = units.count(messages, "kernel message")
-        raise LoadError(f"{path}: no OOM report in this recording ({counted}, {units.count(len(recordings), 'ring')})")
     return Source(found, recordings, facts)
 
 

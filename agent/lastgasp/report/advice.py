@@ -1,30 +1,48 @@
-"""Advice on a screen: first whether settings cure anything here, then each with its caution."""
+"""Advice on a screen: first whether settings cure anything here, then each with its caution, those that apply first."""
 
 from __future__ import annotations
 
-from lastgasp.analysis.advice import Advice, Evidence, cured_by_settings
-from lastgasp.analysis.oom_cause import Case
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from lastgasp.analysis.advice import Advice, Evidence, Leak, cured_by_settings
+from lastgasp.analysis.oom_cause import Case, inner
+from lastgasp.analysis.oom_series import TableGrowth
+from lastgasp.analysis.standing import Standing
+from lastgasp.analysis.trend import Confidence
 from lastgasp.report import units
+from lastgasp.report.oom_series import between_reports
 from lastgasp.report.oom_words import Text
 from lastgasp.report.screen import Screen
+from lastgasp.report.tunables import TUNABLES
 
-MORE_BYTES = 16 << 20
+MORE_BYTES = 64 << 20
 
 
-def verdict(evidence: Evidence, text: Text) -> str:
-    """The sentence at the head."""
+@dataclass(frozen=True, slots=True)
+class Other:
+    """A setting that nothing here asks to change."""
+
+    setting: str
+    current: bytes | None
+    does: str
+    caution: str
+
+
+def verdict(evidence: Evidence, grown: TableGrowth | None, text: Text) -> str:
+    """The sentence at the head, on the main report."""
     if evidence.leaks:
-        leak = evidence.leaks[0]
-        words = f"No setting cures this: {text(leak.name)} leaks, and has to be mended."
-        if leak.per_s > 0:
-            delay = units.duration(MORE_BYTES / leak.per_s * 1000)
-            words += f" {units.size(MORE_BYTES)} more memory delay its end by {delay}."
-        return words
+        return of_leak(evidence.leaks[0], evidence.cause.case == Case.GROUP, text)
     cured = cured_by_settings(evidence)
     holder = evidence.cause.holder
     if cured is False:
         what = "kernel memory" if Case.KERNEL in (evidence.cause.case, evidence.cause.within) else "files in tmpfs"
         return f"No setting cures this: {what} filled the RAM, and no kill brings that back. Find who makes it grow."
+    if cured is None and holder is not None and grown is not None:
+        sure = grown.confidence is not Confidence.LOW
+        begin = "Most likely no setting cures this" if sure else "Whether a setting cures this is open"
+        words = f"{begin}: {text(holder.name)} grew; {between_reports(grown)}"
+        return f"{words} If it leaks, all of them only delay the next kill."
     if cured is None and holder is not None:
         return (
             f"Whether a setting cures this is open: if {text(holder.name)} leaks, all of them only delay the next kill."
@@ -32,7 +50,35 @@ def verdict(evidence: Evidence, text: Text) -> str:
         )
     if evidence.cause.case == Case.UNKNOWN:
         return "The report does not tell enough for more than general advice."
+    if inner(evidence.cause) == Case.REFUSED:
+        return "This is the work of a setting: vm.overcommit_memory refused, and nobody was killed."
     return "Settings can help here, as far as the report tells. Each has its price."
+
+
+def of_leak(leak: Leak, group: bool, text: Text) -> str:
+    """A leak, and by how much tuning delays its end."""
+    words = f"No setting cures this: {text(leak.name)} leaks, and has to be mended."
+    if not leak.program:
+        words = f"No setting cures this: what makes {text(leak.name)} grow has to be found."
+    if leak.per_s > 0:
+        delay = units.duration(MORE_BYTES / leak.per_s * 1000)
+        rate = units.rate(leak.per_s, 60_000 if leak.per_s > 8192 else 86_400_000)
+        more = "of a higher limit buy" if group else "more of RAM or swap buy"
+        words += f" Tuning only delays it: at {rate}, {units.size(MORE_BYTES)} {more} {delay}."
+    return words
+
+
+def of_recording(standing: Standing, leaks: Sequence[Leak], samples: int, text: Text) -> str:
+    """The sentence at the head where nobody was killed."""
+    if leaks:
+        return of_leak(leaks[0], False, text)
+    if not samples:
+        return "Nothing can be advised: the recording has no sample that can be decoded."
+    words = "Nobody was killed in this recording and nothing leaks"
+    if standing.available_least_kb is not None and standing.ram_kb:
+        share = units.percent(standing.available_least_kb / standing.ram_kb)
+        words += f"; at least {units.size(standing.available_least_kb * 1024)} ({share} of RAM) were available"
+    return f"{words}."
 
 
 def filled(advice: Advice, text: Text) -> tuple[str, str]:
@@ -48,13 +94,38 @@ def filled(advice: Advice, text: Text) -> tuple[str, str]:
     return parts[0], parts[1]
 
 
-def draw(screen: Screen, evidence: Evidence, advices: list[Advice]) -> None:
-    """All advice on one report."""
-    screen.wrap(verdict(evidence, screen.text), "", "", "bad")
+def others(advices: Sequence[Advice], settings: Mapping[str, bytes]) -> Iterator[Other]:
+    """All settings that no advice is about."""
+    told = " ".join(advice.setting for advice in advices)
+    for setting, does, caution in TUNABLES:
+        if not any(name in told for name in setting.split(", ")):
+            yield Other(setting, settings.get(setting), does, caution)
+
+
+def draw(screen: Screen, answer: str, advices: Sequence[Advice], rest: Sequence[Other], events: int) -> None:
+    """All of it; ``events``: how many reports there are."""
+    screen.wrap(answer, "", "", "bad")
     for advice in advices:
         setting, here = filled(advice, screen.text)
         current = f" (it was {screen.text(advice.current)})" if advice.current is not None else ""
-        screen.heading(f"{setting}{current}")
+        of = f", event{'s' if len(advice.events) > 1 else ''} {_numbers(advice.events)}"
+        screen.heading(f"{setting}{current}{of if events > 1 and advice.events else ''}")
         how = "by the kernel's arithmetic" if advice.exact else "a judgement"
         screen.wrap(f"{here} ({how})", "  ", "  ")
         screen.wrap(f"But: {advice.caution}", "  ", "  ", "dim")
+    if rest:
+        screen.heading("NOTHING HERE ASKS TO CHANGE")
+        for other in rest:
+            value = f" = {screen.text(other.current)}" if other.current is not None else ""
+            screen.wrap(f"{other.setting}{value}: {other.does}; but {other.caution}", "  ", "    ", "dim")
+
+
+def _numbers(events: Sequence[int]) -> str:
+    """1 to 6, 8: stretches of numbers in short."""
+    parts: list[list[int]] = []
+    for number in events:
+        if parts and parts[-1][-1] == number - 1:
+            parts[-1][1:] = [number]
+        else:
+            parts.append([number])
+    return ", ".join(" to ".join(map(str, part)) for part in parts)

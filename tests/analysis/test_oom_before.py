@@ -11,6 +11,7 @@ from lastgasp.analysis.trend import Shape
 from lastgasp.cli.oom_source import read
 from lastgasp.report.oom import Explained
 from oomstories import LEAKER, STORIES, begin, kill, populate
+from stories import STORIES as OTHER_STORIES
 
 LOG = "armhf-global-c.txt"
 
@@ -150,3 +151,14 @@ def test_who_started_shortly_before_and_took_much_is_told(tmp_path: Path) -> Non
     assert found is not None
     assert found.finding == Finding.STEADY
     assert [life.name for life in found.also] == [b"hogA"]
+
+
+def test_a_leak_is_weighed_against_the_limit_of_its_group(tmp_path: Path) -> None:
+    """The kernel printed no table; who is large outside the group is not to blame for its limit."""
+    path = tmp_path / "r"
+    OTHER_STORIES["leak_ends_in_a_group_kill"](path)
+    found = read(str(path)).found[0].before
+    assert found is not None
+    assert found.finding == Finding.LEAKS
+    assert found.program is not None and found.program.name == b"sensord"
+    assert found.also == ()

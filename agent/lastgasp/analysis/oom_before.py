@@ -106,10 +106,10 @@ def before(recording: Recording, index: int, at_ms: int, report: Report, choice:
         unknown = Finding.UNKNOWN
         at = moment(boots, index, at_ms)
         return Before(at, moment(boots, index, boot.first_ms), 0, 0, None, unknown, None, None, (), (), (), (), (), ())
-    lives = _lives(boots, index, at_ms, choice, cause)
+    lives = [life for life in _lives(boots, index, at_ms, choice, cause) if _inside(life, choice, cause, report)]
     others = [growth for growth in owned_until(boots, index, at_ms) if growth.name != ANONYMOUS]
     room = _room(cause, report, choice, boot)
-    finding, life, machine = _blame(cause, lives, others, room)
+    finding, life, machine = _blame(cause, choice, lives, others, room)
     first_ms, last_ms = boot.sample_at[0], boot.sample_at[samples - 1]
     times, values = _curve_of(boots, index, life, machine)
     if life is not None:
@@ -170,10 +170,20 @@ def _largest(boot: Boot, at_ms: int) -> list[Process]:
     return [process for _, process in sorted(sizes, key=lambda item: -item[0])[:LOOKED_AT]]
 
 
+def _inside(life: Life, choice: Choice, cause: OomCause, report: Report) -> bool:
+    """Whether it can have filled what was full: a group's limit only its members reach, as a task table lists them."""
+    path = report.memcg.path if cause.case == Case.GROUP and report.memcg is not None else None
+    if not path or choice.ranking or (choice.victim is not None and life.pid == choice.victim.pid):
+        return True
+    return life.group is not None and (life.group == path or life.group.startswith(path.rstrip(b"/") + b"/"))
+
+
 def _room(cause: OomCause, report: Report, choice: Choice, boot: Boot) -> int:
     """What there was to fill, in bytes."""
-    if cause.case == Case.GROUP and report.memcg is not None and report.memcg.limit_kb:
-        return report.memcg.limit_kb * KB
+    if cause.case == Case.GROUP and report.memcg is not None:
+        limit = boot.latest("cgroup", report.memcg.path or b"", "limit")
+        if report.memcg.limit_kb or limit:
+            return (report.memcg.limit_kb or 0) * KB or limit or 0
     if cause.memory is not None:
         return cause.memory.usable_kb * KB
     total = boot.latest("meminfo.slow", b"", "MemTotal") or (choice.total.pages or 0) * choice.page_kb
@@ -181,12 +191,14 @@ def _room(cause: OomCause, report: Report, choice: Choice, boot: Boot) -> int:
 
 
 def _blame(
-    cause: OomCause, lives: Sequence[Life], others: Sequence[KernelGrowth], room: int
+    cause: OomCause, choice: Choice, lives: Sequence[Life], others: Sequence[KernelGrowth], room: int
 ) -> tuple[Finding, Life | None, KernelGrowth | None]:
     """Who grew most, among processes and what is nobody's; else what became of the one who held most."""
     case = inner(cause)
     names = {cause.holder.name} if cause.holder else set()
     pids = set(cause.holder.pids) if cause.holder else set()
+    if not pids and choice.victim is not None:
+        pids = {choice.victim.pid}  # without a table nobody else is known
     leaking = [
         life
         for life in lives

@@ -154,7 +154,8 @@ def draw(screen: Screen, before: Before, panic: bool) -> None:
         screen.wrap(f"it held {', '.join(held)}", "  ", "    ")
     _verdict(screen, before, span)
     for other in before.also[:PLACES]:
-        words = f"{DOES[other.verdict.confidence]}, too: {_rate(other.verdict)}"
+        too = ", too" if before.finding == Finding.LEAKS else ""
+        words = f"{DOES[other.verdict.confidence]}{too}: {_rate(other.verdict)}"
         if not other.leaks:
             words = f"grew by {units.size(other.change)} meanwhile, to {units.size(other.to_bytes)}"
             if took(other, before.at.uptime_ms) > other.change:

@@ -56,9 +56,9 @@ def steps(report: Report, choice: Choice, cause: OomCause, text: Text, before: B
         found.append(
             "Look for the rest of this report in the whole log (dmesg): a console leaves out what its level hides."
         )
-    joined = _recorded(before, cause, text) if before is not None else []
+    joined = _recorded(report, before, cause, text) if before is not None else []
     found += joined or _by_case(case, choice, cause, text, before is not None)
-    if cause.case == Case.GROUP:
+    if cause.case == Case.GROUP and not (before is not None and before.blamed):
         found.append(
             "A higher limit (memory.max) helps only if the group's peak in health is near it: record and look."
         )
@@ -76,7 +76,7 @@ def steps(report: Report, choice: Choice, cause: OomCause, text: Text, before: B
     return found or [RECORD]
 
 
-def _recorded(before: Before, cause: OomCause, text: Text) -> list[str]:
+def _recorded(report: Report, before: Before, cause: OomCause, text: Text) -> list[str]:
     """What the recording lets do: empty where it adds nothing to the report."""
     life = before.program
     if before.finding in (Finding.TOO_SHORT, Finding.UNKNOWN) and before.recorded_ms < SHORT_MS:
@@ -88,12 +88,14 @@ def _recorded(before: Before, cause: OomCause, text: Text) -> list[str]:
         found = [_mend(life, name, text)]
         if before.finding == Finding.MAY_LEAK:
             return [f"Record {name} for longer: a longer curve tells a leak from growth that stops.", *found]
-        delay = units.duration(MORE_BYTES / before.per_s * 1000) if before.per_s > 0 else units.UNKNOWN
+        more, words = MORE_BYTES, f"{units.size(MORE_BYTES)} more of RAM or swap delay"
         if cause.case == Case.GROUP:
-            more = f"A limit {units.size(MORE_BYTES)} higher delays"
-        else:
-            more = f"{units.size(MORE_BYTES)} more of RAM or swap delay"
-        found.append(f"Tuning does not cure it: {more} the next kill by {delay}, at {speed(before)}.")
+            limit_kb = report.memcg.limit_kb if report.memcg is not None else None
+            more, words = (limit_kb or 0) * 1024 or more, "a limit twice as high delays"
+            if not limit_kb:
+                words = f"a limit {units.size(more)} higher delays"
+        delay = units.duration(more / before.per_s * 1000) if before.per_s > 0 else units.UNKNOWN
+        found.append(f"Tuning does not cure it: {words} the next kill by {delay}, at {speed(before)}.")
         if inner(cause) == Case.PROTECTED:
             found.append(
                 f"If {name} must live until it is mended, give it a limit of its own and start it again in time: its"

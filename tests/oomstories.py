@@ -51,13 +51,14 @@ def begin(path: Path, ram_kb: int = 126_000, interval_s: float = 5.0, slots: int
 
 
 def kill(scene: Scene, log: str, number: int = 0) -> None:
-    """The kernel writes its report, 0.8 s after the last sample; whom it killed is gone at the next."""
+    """The kernel writes its report, 0.8 s after the last sample; whom it killed is seen to be gone 50 ms later."""
     scene.at_s += 0.8 - scene.interval_s
     scene.kernel_says(*said(log, number))
+    scene.at_s += 0.05
     for victim in reports(log)[number].victims:
         if victim.pid in scene.programs:
             scene.end(victim.pid, 9)
-    scene.at_s += scene.interval_s - 0.8
+    scene.at_s += scene.interval_s - 0.85
 
 
 def leak_ends_in_its_kill(path: Path) -> None:
@@ -179,8 +180,9 @@ def kill_loop(path: Path) -> None:
         scene.at_s += 0.8 - scene.interval_s
         lines = [re.sub(rb"\b95\b", b"%d" % pid, line) for line in said(log)]
         scene.kernel_says(*lines)
+        scene.at_s += 0.05
         scene.end(pid, 9)
-        scene.at_s += scene.interval_s - 0.8
+        scene.at_s += scene.interval_s - 0.85
         scene.run(pid + 100, b"leaker", lambda t: 900 + 97 * t)
     scene.record(20)
     scene.stop()

@@ -10,7 +10,7 @@ from lastgasp.analysis.oom_before import Before, Finding
 from lastgasp.analysis.trend import Shape
 from lastgasp.cli.oom_source import read
 from lastgasp.report.oom import Explained
-from oomstories import LEAKER, STORIES, begin, kill, populate
+from oomstories import LEAKER, STORIES, begin, kill, populate, said
 from stories import STORIES as OTHER_STORIES
 
 LOG = "armhf-global-c.txt"
@@ -162,3 +162,38 @@ def test_a_leak_is_weighed_against_the_limit_of_its_group(tmp_path: Path) -> Non
     assert found.finding == Finding.LEAKS
     assert found.program is not None and found.program.name == b"sensord"
     assert found.also == ()
+
+
+def test_the_kernels_clock_may_run_ahead(tmp_path: Path) -> None:
+    """Seen on a busy arm64 machine: by the kernel's clock the report came over a second after the victim's end."""
+    scene = begin(tmp_path / "r", interval_s=1.0)
+    populate(scene, LOG, {LEAKER: lambda t: 900 + 200 * t})
+    scene.record(280)
+    ahead_us = (scene.now_ms + 1500) * 1000
+    scene.end(LEAKER, 9)
+    records = [b"4,%d,%d,-;%s" % (number, ahead_us, line) for number, line in enumerate(said(LOG))]
+    scene.at_s += 0.1
+    scene.encoder.kmsg(scene.now_ms, records)
+    scene.record(10)
+    scene.stop()
+    found = read(str(tmp_path / "r")).found[0].before
+    assert found is not None
+    assert found.finding == Finding.LEAKS
+    assert found.sampled_ms == 999  # the last one with the victim in it
+    assert found.available[-1] is not None and found.available[-1] < 60 << 20
+
+
+def test_growth_too_fast_for_a_trend_is_still_growth(tmp_path: Path) -> None:
+    """The report says that tmpfs is where the memory was; that it came there in two seconds is enough."""
+    scene = begin(tmp_path / "r", interval_s=1.0)
+    populate(scene, "armhf-tmpfs.txt", {})
+    scene.record(3)
+    for kb in (30_000, 60_000):
+        scene.meminfo |= {"Shmem": kb, "Cached": kb + 1_000}
+        scene.record(1)
+    kill(scene, "armhf-tmpfs.txt")
+    scene.stop()
+    found = read(str(tmp_path / "r")).found[0].before
+    assert found is not None
+    assert found.finding == Finding.SHARED
+    assert found.grown == ((60_000 - 11_000) * 1024, found.recorded_ms)

@@ -27,7 +27,7 @@ AGO_MS = (3_600_000, 600_000, 60_000)
 CELLS = 40
 LOOKED_AT = 5  # of those who held most, besides the victim
 WEIGHTY = 0.1  # of all memory: growth that can be to blame for its end
-SLACK_MS = 1_000  # the kernel's clock and the agent's may differ by some 100 ms
+SLACK_MS = 5_000  # the kernel's log and the agent's clock: on a busy machine more than a second apart
 
 
 class Finding(StrEnum):
@@ -56,6 +56,7 @@ OF_SHAPE = {
     Shape.SHRINKING: Finding.SHRINKING,
     Shape.TOO_SHORT: Finding.TOO_SHORT,
 }
+OF_SHAPE_MACHINE = {**OF_SHAPE, Shape.LEAK: Finding.STEADY}  # growth, but of no weight
 BLAMED = (Finding.LEAKS, Finding.SHARED, Finding.KERNEL)
 
 
@@ -92,15 +93,29 @@ class Before:
         return self.finding in BLAMED
 
     @property
+    def grown(self) -> tuple[int, int]:
+        """By how much that to blame grew (bytes), in how long (ms); in what was recorded, if no trend is to be seen."""
+        of = self.program or self.machine
+        if of is None or not self.blamed:
+            return 0, 0
+        if of.verdict.shape is Shape.LEAK:
+            return of.verdict.grown, of.verdict.until_ms - of.verdict.since_ms
+        return of.to_bytes - of.from_bytes, self.recorded_ms
+
+    @property
     def per_s(self) -> float:
         """How fast memory went, in bytes a second; 0 where nobody is to blame."""
         of = self.program or self.machine
-        return of.verdict.per_s if of is not None and self.blamed else 0.0
+        if of is not None and self.blamed and of.verdict.shape is Shape.LEAK:
+            return of.verdict.per_s
+        bytes_, ms = self.grown
+        return bytes_ * 1000 / ms if ms else 0.0
 
 
 def before(recording: Recording, index: int, at_ms: int, report: Report, choice: Choice, cause: OomCause) -> Before:
     """Join a report, at a time of ``recording.boots[index]``, with what was recorded before it."""
     boots, boot = recording.boots, recording.boots[index]
+    at_ms = _alive_ms(boot, at_ms, choice)
     samples = bisect_right(boot.sample_at, at_ms)
     if not samples:
         unknown = Finding.UNKNOWN
@@ -132,6 +147,13 @@ def before(recording: Recording, index: int, at_ms: int, report: Report, choice:
         happened=tuple(happened(boots, index, at_ms)),
         loads=tuple(loads(boot, at_ms)),
     )
+
+
+def _alive_ms(boot: Boot, at_ms: int, choice: Choice) -> int:
+    """The report's time, but not after the victim was seen to be gone: the kernel's clock can run ahead."""
+    victim = choice.victim
+    process = _known(boot, victim.pid, victim.name, at_ms) if victim is not None and victim.pid else None
+    return at_ms if process is None or process.gone_ms is None else min(at_ms, process.gone_ms - 1)
 
 
 def _lives(boots: list[Boot], index: int, at_ms: int, choice: Choice, cause: OomCause) -> list[Life]:
@@ -208,11 +230,12 @@ def _blame(
     growing = [one for one in others if one.leaks and one.verdict.grown >= WEIGHTY * room]
     machine = max(growing, key=lambda one: one.verdict.grown, default=None)
     if case in (Case.SHMEM, Case.KERNEL):
+        # The report says that this is where the memory was: then it is enough that it came there meanwhile.
         fitting = [one for one in others if (one.name == SHARED) == (case == Case.SHMEM)]
-        grown = max((one for one in fitting if one.leaks), key=lambda one: one.verdict.grown, default=None)
-        of = grown or max(fitting, key=lambda one: one.to_bytes, default=None)
-        if of is not None and (grown is not None or leak is None):
-            return (_finding(of) if grown else OF_SHAPE[of.verdict.shape]), None, of
+        of = max(fitting, key=lambda one: one.to_bytes - one.from_bytes, default=None)
+        grew = of is not None and of.to_bytes - of.from_bytes >= WEIGHTY * room
+        if of is not None and (grew or leak is None):
+            return (_finding(of) if grew else OF_SHAPE_MACHINE[of.verdict.shape]), None, of
     more = machine is not None and (leak is None or machine.verdict.grown > leak.verdict.grown)
     if machine is not None and more and cause.case != Case.GROUP:
         return _finding(machine), None, machine

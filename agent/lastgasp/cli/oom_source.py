@@ -171,10 +171,10 @@ def _of_boot(boot: Boot) -> Iterator[Report]:
 
 
 def _at_ms(boot: Boot, report: Report) -> int:
-    """Time since boot by the kernel's clock, or when the agent wrote the message where its record has none."""
-    if report.place.uptime_us is not None:
-        return report.place.uptime_us // 1000
-    return boot.messages[report.place.first_line - 1].at_ms
+    """Time since boot by the kernel's clock, which can run ahead: what the agent wrote down came after it for sure."""
+    written_ms = boot.messages[report.place.first_line - 1].at_ms
+    uptime_us = report.place.uptime_us
+    return written_ms if uptime_us is None else min(uptime_us // 1000, written_ms)
 
 
 def _wall(boot: Boot, at_ms: int) -> bytes | None:

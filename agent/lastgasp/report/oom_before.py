@@ -6,8 +6,8 @@ from lastgasp.analysis.growth import Life
 from lastgasp.analysis.memory import SHARED, SLAB, UNACCOUNTED, KernelGrowth
 from lastgasp.analysis.oom_before import Before, Finding, took
 from lastgasp.analysis.oom_minutes import LAST_MS, STARTED, Happened
-from lastgasp.analysis.times import Moment, Span
-from lastgasp.analysis.trend import Confidence, Verdict
+from lastgasp.analysis.times import Span
+from lastgasp.analysis.trend import Confidence, Shape, Verdict
 from lastgasp.report import units
 from lastgasp.report.answer import AT_ONCE_MS, main_place, mapping_name
 from lastgasp.report.oom_words import Text, who
@@ -35,13 +35,13 @@ def clause(before: Before, killed: int | None, text: Text) -> str:
             return f"; that is the one to blame: it {does}"
         return f"; to blame is {who(life.name, life.pid, text)}, which {does}"
     name = machine.name if machine is not None else "memory"
-    return f"; to blame is no process: {name} grew by {rate}"
+    grown, over = before.grown
+    return f"; to blame is no process: {name} grew by {units.size(grown)} in {units.duration(over)}"
 
 
 def speed(before: Before) -> str:
     """How fast memory went, in the unit of time that fits how long it did."""
-    of = before.program or before.machine
-    return _rate(of.verdict) if of is not None else units.UNKNOWN
+    return units.rate(before.per_s, before.grown[1])
 
 
 def _rate(verdict: Verdict) -> str:
@@ -109,8 +109,10 @@ def _of_machine(before: Before, machine: KernelGrowth, text: Text) -> str:
         if before.finding == Finding.TOO_SHORT:
             return f"The recording had begun only {recorded} before: too short to tell of growth."
         return f"In the {recorded} before, {machine.name} did not grow like a leak ({sizes})."
-    words = f"{machine.name[0].upper()}{machine.name[1:]} grew by {units.size(verdict.grown)} in the last"
-    words += f" {units.duration(before.at.uptime_ms - verdict.since_ms)} ({sizes})"
+    name = f"{machine.name[0].upper()}{machine.name[1:]}"
+    if verdict.shape is not Shape.LEAK:
+        return f"{name} went {sizes}; whether it would have gone on is not to be seen in its curve."
+    words = f"{name} grew at {speed(before)}, {sizes}"
     if machine.caches:
         words += f", most in the slab cache {text(machine.caches[0][0])}"
     return f"{words}; since {units.near(machine.since, span)}."
@@ -190,6 +192,9 @@ def _verdict(screen: Screen, before: Before, span: Span) -> None:
         rate = _rate(verdict)
         ago = units.duration(before.at.uptime_ms - of.since.uptime_ms)
         what = "leak" if life is not None else "grows on"
+        if verdict.shape is not Shape.LEAK:
+            screen.wrap(f"verdict: it grew, {verdict.shape}", "  ", "    ", "bad")
+            return
         screen.wrap(
             f"verdict: {what} ({sure}), {rate} since {units.near(of.since, span)}, {ago} before", "  ", "    ", "bad"
         )
@@ -229,12 +234,8 @@ def _entry(one: Happened, text: Text, span: Span) -> str:
         return f"{KINDS[one.kind]}: {text(one.text)}"
     does = "started" if one.kind == STARTED else f"ended{_how(one.exit_code)}"
     if one.times > 1:
-        return f"{text(one.text)} {does} {one.times:,} times, the last at {_at(one.last, span)} (pid {one.pid})"
+        return f"{text(one.text)} {does}, {one.times:,} times, the last at {units.near(one.last, span)} (pid {one.pid})"
     return f"{who(one.text, one.pid, text)} {does}"
-
-
-def _at(moment: Moment, span: Span) -> str:
-    return units.near(moment, span)
 
 
 def _how(code: int | None) -> str:

@@ -29,6 +29,8 @@ CACHES = {
 def steps(report: Report, choice: Choice, cause: OomCause, text: Text, before: Before | None = None) -> list[str]:
     """One paragraph each."""
     case = inner(cause)
+    if before is not None:
+        case = {Finding.SHARED: Case.SHMEM, Finding.KERNEL: Case.KERNEL}.get(before.finding, case)
     found: list[str] = []
     if cause.case == Case.REFUSED:
         return [
@@ -124,6 +126,10 @@ def _recorded(report: Report, before: Before, cause: OomCause, text: Text) -> li
 def _mend(life: Life, name: str, text: Text) -> str:
     """Where to look for a leak."""
     place = main_place(life)
+    if place is None and life.where is not None and life.where.readings == 1 and life.where.places:
+        largest = life.where.places[0]
+        where = f"{units.size(largest.bytes)} in {mapping_name(largest.name, text)}"
+        return f"Mend the leak in {name}. Where it grows is not told: its mappings were read once only ({where})."
     if place is None:
         return f"Mend the leak in {name}: the agent reads its mappings as root, and so tells where it grows."
     if place[0] == b"[heap]":

@@ -19,6 +19,8 @@ from .packages import Archive
 from .targets import EXT4_MODULES, LIBRARY_PACKAGES, USERLAND_SUITE, Board, Kernel
 
 SIZE = re.compile(r"\d+[KMG]")
+COUNTED = "shift=1"
+"""An instruction takes 2 ns: about what an emulated guest takes on a host that has nothing else to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,8 @@ class Setup:
     `disks` are more images, which stay; nothing mounts them. `files` are copied from host paths to guest paths,
     `programs` are (Debian package, path in it), `modules` are there for modprobe, `append` are more arguments
     for the kernel. With `own_kernel`, a folder with boot/vmlinuz-VERSION, that one is booted in place
-    of Debian's. A guest that `may_reset` starts again when it resets, with what is in its RAM.
+    of Debian's. A guest that `may_reset` starts again when it resets, with what is in its RAM. With `counted` its
+    clock goes by the instructions that it executes, so that a busy host does not make it miss time.
     """
 
     board: Board
@@ -47,6 +50,7 @@ class Setup:
     append: str = ""
     own_kernel: Path | None = None
     may_reset: bool = False
+    counted: bool = False
 
 
 def working_folder() -> Path:
@@ -118,6 +122,8 @@ def _prepare(setup: Setup, folder: Path, run: Path) -> list[str]:
     (run / "initramfs").write_bytes(first.cpio())
     options = f"bed.data {setup.append}" if setup.data else setup.append
     command = guest.arguments(board, kernel.image, run / "initramfs", setup.mem, disks, setup.iops, options)
+    if setup.counted:
+        command += ["-icount", COUNTED]
     return command if setup.may_reset else [*command, "-no-reboot"]
 
 

@@ -42,7 +42,7 @@ class Group:
 class Cast:
     """All of them. ``settings``: files of the kernel and their values while it is played. ``kills`` 0: wait only.
 
-    A ``gated`` one waits for a file before anybody leaks, and for another before all are ended.
+    A ``gated`` one waits for a file before anybody leaks; after the kills all are stopped until there is another.
     """
 
     actors: tuple[Actor, ...]
@@ -91,6 +91,11 @@ class Outcome:
     deaths: dict[int, int] = field(default_factory=dict)  # pid of an actor: its status, as wait(2) gives it
     said: list[bytes] = field(default_factory=list)  # by actors, of themselves
     kills: int = 0
+
+    @property
+    def reports(self) -> int:
+        """How many the kernel wrote."""
+        return sum(b" invoked oom-killer: " in record for record in self.log)
 
     @property
     def killed(self) -> list[int]:

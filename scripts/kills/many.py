@@ -128,16 +128,13 @@ def _guest(target: Target, tally: Tally, share: int, seed: int, folder: Path) ->
 
 
 def _round(guest: Guest, cast: Cast, path: Path, tally: Tally) -> Iterator[Kill]:
-    """Play one; what came of it, and the cast, are kept as long as something in it is not as predicted."""
-    path.with_suffix(".in").write_text(cast.text())
+    """Play one; the cast and what came of it are left beside each other."""
+    path.with_name(f"{path.name}.in").write_text(cast.text())
     stage.play(guest, cast)
     data = guest.pull(stage.RESULT)
-    path.with_suffix(".cast").write_bytes(data)
+    path.with_name(f"{path.name}.cast").write_bytes(data)
     judged = [kill for kill in judge.kills(cast, outcome(data)) if kill.victim is not None]
     tally.quiet += not judged
-    if judged and all(kill.right and kill.foreseen for kill in judged):
-        path.with_suffix(".cast").unlink()
-        path.with_suffix(".in").unlink()
     yield from judged
 
 

@@ -70,7 +70,7 @@ def _plain(bench: Bench, wanted: Scenario) -> Setup:
 
 def _with_agent(bench: Bench, wanted: Scenario, name: str, data: Path | None, ring: str) -> Setup:
     settings = SETTINGS | {"ring_path": ring} | ({"tune": wanted.tuned} if wanted.tuned else {})
-    setup = bench.setup(name, data, settings, mem=MEM, modules=list(wanted.modules), append=wanted.append)
+    setup = bench.setup(name, data, settings, mem=MEM, modules=list(wanted.modules), append=wanted.append, counted=True)
     setup.files.append(stage.program(bench.folder, bench.board.arch))
     return setup
 

@@ -36,6 +36,8 @@ def check(checks: Checks, ring: Path, scenario: Scenario, found: Outcome) -> Non
     )
     if scenario.grower is not None:
         _grower(checks, boot, scenario, found)
+    if scenario.tuned:
+        _tuned(checks, boot, scenario)
     checks.check(not told.lost, f"nothing of the ring is lost or invalid: {', '.join(told.lost) or 'nothing'}")
     _explained(checks, ring, found)
 
@@ -54,12 +56,24 @@ def _grower(checks: Checks, boot: Boot, scenario: Scenario, found: Outcome) -> N
     )
 
 
+def _tuned(checks: Checks, boot: Boot, scenario: Scenario) -> None:
+    """What the agent changed, and put back."""
+    name, adj = scenario.tuned.encode().split()
+    changes = [
+        (event.values["old"], event.values.get("new"))
+        for event in boot.events
+        if event.kind == "tune" and event.values["name"] == name
+    ]
+    words = ", ".join(f"{old.decode()} to {(new or b'nothing').decode()}" for old, new in changes)
+    checks.check(changes == [(b"0", adj), (adj, b"0")], f"the changes of {name.decode()} are recorded: {words}")
+
+
 def _explained(checks: Checks, ring: Path, found: Outcome) -> None:
     """`lastgasp oom` of the ring."""
     command = [sys.executable, str(parts.SCRIPTS / "lastgasp"), "oom", str(ring)]
     ring.with_suffix(".oom.txt").write_text(parts.run(command))
     reports: list[dict[str, Any]] = json.loads(parts.run([*command, "--json"]))["reports"]
-    checks.check(len(reports) == len(found.samples), f"lastgasp oom tells of {len(reports)} reports")
+    checks.check(len(reports) == found.reports, f"lastgasp oom tells of {len(reports)} reports")
     choice = reports[0]["choice"]
     checks.check(
         choice["agrees"] is not False or choice["cause"] == "vfork",

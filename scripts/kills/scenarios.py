@@ -144,7 +144,10 @@ SCENARIOS = {
         Scenario(
             "slab",
             "a process of a few pages has the kernel hold sockets: an innocent one dies",
-            Cast((*OTHERS, Actor(b"socketd", "sockets", 200_000, 4_000))),
+            Cast(
+                (*OTHERS, Actor(b"socketd", "sockets", 200_000, 4_000)),
+                settings=(("/proc/sys/fs/file-max", "1000000"),),
+            ),
             (b"sensord",),
             "KERNEL",
             grower=None,
@@ -157,6 +160,8 @@ SCENARIOS = {
             "FRAGMENTED",
             archs=("armhf",),
             grower=None,
+            before=f"echo 0 > {VM}watermark_boost_factor",  # it would keep 8 MB more free, and so in one piece
+            append="cma=0",  # pages of pipes are none that CMA lends
         ),
         Scenario(
             "vfork",
@@ -184,7 +189,6 @@ SCENARIOS = {
             "lastgasp-agent tune lowers the adj of the largest, another is killed, and the value is put back",
             Cast((Actor(b"vitald", "hold", 24 * MB), *OTHERS, Actor(b"filler", "fill", *SLOWLY)), gated=True),
             (b"sensord",),
-            "SHMEM",
             grower=None,
             tuned="vitald -600",
         ),

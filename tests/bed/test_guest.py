@@ -218,3 +218,17 @@ class TestSetup:
         assert tree.nodes["usr/sbin/attach"].mode & 0o111
         assert "lib/ld-linux-armhf.so.3" in tree.nodes
         assert b"virtio_blk" in tree.nodes["etc/modules"].data
+
+    def test_a_guest_may_reset_and_may_count_its_instructions(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "kernel/boot").mkdir(parents=True)
+        (tmp_path / "kernel/boot/vmlinuz-1").touch()
+        (tmp_path / "run").mkdir()
+        monkeypatch.setattr(guest, "require", lambda tool, package: f"/bin/{tool}")
+        monkeypatch.setattr(userland, "root", lambda archive, arch: FileTree())
+        setup = replace(self.setup, own_kernel=tmp_path / "kernel")
+        plain = bench._prepare(setup, tmp_path, tmp_path / "run")
+        changed = bench._prepare(replace(setup, may_reset=True, counted=True), tmp_path, tmp_path / "run")
+        assert set(plain) - set(changed) == {"-no-reboot"}
+        assert set(changed) - set(plain) == {"-icount", bench.COUNTED}

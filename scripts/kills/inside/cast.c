@@ -4,7 +4,8 @@
  *     group NAME LIMIT_KB SWAP_KB      a memory control group (cgroup v2); SWAP_KB -1: no limit
  *     set PATH VALUE                   a sysctl, set once all are up, put back at the end
  *     end KILLS SECONDS                how many kills to wait for, and for how long; 0 kills: just the seconds
- *     gated                            wait for GATE_GO when all are up; when it is over, make GATE_OVER and wait for GATE_END
+ *     gated                            wait for GATE_GO when all are up; when it is
+ *                                    over, stop them, make GATE_OVER and wait for GATE_END
  *     actor NAME ADJ UID GROUP ROLE A B   a process; GROUP "-" is none; they start in the order of the lines
  *
  * Roles, all of which run on until they are killed:
@@ -524,8 +525,8 @@ static void hear_actors(int said)
 	}
 }
 
-/* Kill all children: the actors, and those that came to us when their parents died. */
-static void kill_children(void)
+/* All children: the actors, and those that came to us when their parents died. */
+static void signal_children(int signal)
 {
 	static char text[4096];
 	char path[64];
@@ -536,7 +537,7 @@ static void kill_children(void)
 		snprintf(path, sizeof path, "/proc/%.10s/status", entry->d_name);
 		if (isdigit(entry->d_name[0]) && slurp(path, text, sizeof text) > 0 &&
 		    number(text, "\nPPid:") == getpid())
-			kill(atoi(entry->d_name), SIGKILL);
+			kill(atoi(entry->d_name), signal);
 	}
 	if (folder)
 		closedir(folder);
@@ -548,7 +549,7 @@ static void end_all(void)
 	long until = now_ms() + 5000;
 
 	while (now_ms() < until) {
-		kill_children();
+		signal_children(SIGKILL);
 		if (waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD)
 			break;
 		usleep(5000);
@@ -615,6 +616,8 @@ static int direct(const char *file, const char *result)
 		hear_actors(said[0]);
 		usleep(LOOK_US);
 	}
+	if (gated)
+		signal_children(SIGSTOP);
 	rest(REST_MS);
 	if (gated)
 		close(open(GATE_OVER, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));

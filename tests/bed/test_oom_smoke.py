@@ -1,0 +1,98 @@
+"""A small set of real OOM kills: `qemu-bed oom` on every kernel generation, in QEMU, two guests at a time.
+
+Skipped, and said so at the end of the run, where what a guest is made of cannot be had: QEMU, a cross compiler, the
+tools of ext4, a Debian mirror. Whatever goes wrong once all of that is there is a failure.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from bed import bench
+from bed.errors import BedError, require
+from bed.targets import BOARDS, KERNELS, PYTHON
+
+SCRIPT = Path(__file__).parents[2] / "scripts/qemu-bed"
+GUESTS = 2
+TIMEOUT_S = 900  # hangs end in a failure; a run takes some 40 s
+# The slowest first, as two run at a time.
+RUNS = (
+    ("arm64", "6.1", "tune", True),
+    ("armhf", "6.1", "leak", True),
+    ("armhf", "7.2", "allocating-task", False),
+    ("armhf", "5.10", "adj-up", False),
+    ("armhf", "6.12", "memcg", False),
+    ("armhf", "6.1", "overcommit-2", False),
+)
+TOOLS = {
+    "mke2fs": "e2fsprogs",
+    "e2fsck": "e2fsprogs",
+    "debugfs": "e2fsprogs",
+    "apt-get": "apt",
+    "dpkg-deb": "dpkg",
+}
+
+Run = tuple[str, str, str, bool]
+
+
+def missing() -> str:
+    """What keeps guests from being made here; empty if nothing does."""
+    try:
+        for tool, package in TOOLS.items():
+            require(tool, package)
+        for board in {arch: BOARDS[arch] for arch, _, _, _ in RUNS}.values():
+            require(board.qemu, board.qemu_package)
+            require(f"{board.arch.triplet}-gcc", f"gcc-{board.arch.triplet}")
+        if sys.version_info[:2] != tuple(map(int, PYTHON.split("."))):
+            require(f"python{PYTHON}", f"python{PYTHON}")
+        for arch, kernel in dict.fromkeys((arch, kernel) for arch, kernel, _, _ in RUNS):
+            bench.fetch(BOARDS[arch], KERNELS[kernel])
+    except BedError as error:
+        return str(error)
+    return ""
+
+
+def play(folder: Path, run: Run) -> subprocess.CompletedProcess[str]:
+    """One run by the command line."""
+    arch, kernel, scenario, agent = run
+    command = [sys.executable, str(SCRIPT), "oom", "--arch", arch, "--kernel", kernel, "--scenario", scenario]
+    command += ["--keep", str(folder / f"{arch}-{kernel}-{scenario}")] + ([] if agent else ["--without-agent"])
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=TIMEOUT_S)
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Run], subprocess.CompletedProcess[str]]]:
+    """Starts all runs, and gives what came of each."""
+    if reason := missing():
+        pytest.skip(f"no guests can be made here: {reason}")
+    folder = tmp_path_factory.mktemp("kills")
+    with ThreadPoolExecutor(GUESTS) as pool:
+        started: dict[Run, Future[subprocess.CompletedProcess[str]]] = {
+            run: pool.submit(play, folder, run) for run in RUNS
+        }
+        yield lambda run: started[run].result()
+        for future in started.values():
+            future.cancel()
+    shutil.rmtree(folder)
+
+
+@pytest.mark.xdist_group("qemu")
+@pytest.mark.parametrize("run", RUNS, ids=lambda run: "-".join(run[:3]))
+def test_a_real_kill_is_as_the_model_says_and_recorded(
+    played: Callable[[Run], subprocess.CompletedProcess[str]],
+    run: Run,
+    record_property: Callable[[str, object], None],
+) -> None:
+    done = played(run)
+    print(done.stdout, done.stderr)
+    assert done.returncode == 0
+    assert "FAILED" not in done.stdout
+    assert done.stdout.count("\nok ") >= 1
+    record_property("counted: scenarios of out-of-memory played on real kernels", 1)

@@ -62,10 +62,11 @@ def test_of_several_kills_each_is_judged_knowing_those_before() -> None:
     assert len(found.samples) == len(kills)
 
 
-def test_a_vfork_child_is_seen_in_proc() -> None:
+def test_a_vfork_child_is_seen_in_proc_and_in_the_report() -> None:
     found, (kill,) = judged("vfork")
     assert kill.victim == kill.expected == found.pids[3]
     assert any(one.ppid == found.pids[3] for one in found.samples[0])
+    assert kill.predicted == kill.victim and kill.right, "the report shows that it asked, with its parent's memory"
 
 
 def test_an_unlike_end_is_a_miss() -> None:

@@ -141,6 +141,27 @@ def test_a_vfork_child_is_passed_over() -> None:
     assert choice.cause == Cause.VFORK and choice.skipped == (90, 10)
 
 
+def test_who_asks_and_has_the_memory_of_one_before_it_is_a_vfork_child() -> None:
+    """Its parent waits until the child calls exec, and cannot ask. Seen on 6.1: the child leaked in both's memory."""
+    parent = row(151, b"launcher", 11_682, total_vm=12_243)
+    child = row(152, b"launcher", 11_682, total_vm=12_243)
+    choice = choose(made([parent, C, child], Victim(151, b"launcher"), invoker_pid=152))
+    assert choice.cause == Cause.MODEL and choice.agrees and choice.model is not None and choice.model.pid == 151
+    assert [entry.rank for entry in choice.ranking if entry.pid == 152] == [None]
+    assert choice.caveats[0] == (
+        "152 asked for memory and has the very same as 151: it is taken for a child before its exec, which the kernel"
+        " passes over"
+    )
+    # The parent is no child; of two with other memory each is its own; more than two alike are workers.
+    choice = choose(made([parent, C, child], Victim(151, b"launcher"), invoker_pid=151))
+    assert choice.cause == Cause.VFORK and choice.skipped == (152,)
+    choice = choose(made([parent, row(152, b"launcher", 11_690, total_vm=12_243)], Victim(152, b""), invoker_pid=152))
+    assert choice.cause == Cause.MODEL and choice.ranking[0].pid == 152
+    worker = row(160, b"launcher", 11_682, total_vm=12_243)
+    choice = choose(made([parent, child, worker], Victim(160, b"launcher"), invoker_pid=152))
+    assert choice.cause == Cause.MODEL and [entry.rank for entry in choice.ranking] == [1, 2, 3]
+
+
 def test_a_victim_on_its_way_out_is_passed_over() -> None:
     choice = choose(made([A, B], Victim(11, b"b")), killed_before={10})
     assert choice.cause == Cause.IN_FLIGHT and choice.skipped == (10,)

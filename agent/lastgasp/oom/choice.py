@@ -96,7 +96,8 @@ def choose(report: Report, killed_before: Collection[int] = (), swap_kb: int | N
     size_kb = told or PAGE_KB
     total = eras.total_of(report, size_kb, swap_kb)
     rows = _rows(report.tasks or [])
-    processes = [_process(task, size_kb) for task in rows]
+    vfork = _in_vfork(report, rows)
+    processes = [_process(task, size_kb, vfork is not None and task is vfork[0]) for task in rows]
     victim = next((killed for killed in report.victims if killed.pid), None)
     kernel_pid = _kernels(report, victim, rows)
     if not report.allocating_task and b"swapents" in (report.columns or ()):
@@ -116,7 +117,7 @@ def choose(report: Report, killed_before: Collection[int] = (), swap_kb: int | N
         group=others if report.group_kill is not None else (),
         era_matters=matters,
         score_fits=_score_fits(report, victim, ranking, kernel_pid, found.era, total),
-        caveats=_caveats(report, found, told, matters, _may_be_vfork(ranking, rows)),
+        caveats=_caveats(report, found, told, matters, vfork, _may_be_vfork(ranking, rows)),
     )
     cause, skipped = _cause(report, choice, rows, processes, killed_before)
     return replace(choice, cause=cause, skipped=skipped)
@@ -127,7 +128,7 @@ def _rows(tasks: Sequence[Task]) -> list[Task]:
     return list({task.tgid or task.pid: task for task in tasks}.values())
 
 
-def _process(task: Task, size_kb: int) -> Process:
+def _process(task: Task, size_kb: int, in_vfork: bool) -> Process:
     usage = Usage(
         rss=task.rss or 0,
         swap=task.swapents or 0,
@@ -136,7 +137,7 @@ def _process(task: Task, size_kb: int) -> Process:
         privileged=task.uid == 0,
     )
     # The kernel's table never holds pid 1 or threads of the kernel; a container's first process is like any other.
-    return Process(task.tgid or task.pid, task.name, usage, passed_over=task.pid == 1)
+    return Process(task.tgid or task.pid, task.name, usage, passed_over=in_vfork or task.pid == 1)
 
 
 def _adj(task: Task) -> int:
@@ -208,16 +209,29 @@ def _cause(
     return Cause.UNEXPLAINED, skipped
 
 
+def _in_vfork(report: Report, rows: Sequence[Task]) -> tuple[Task, Task] | None:
+    """A child that is most surely between vfork and exec, and its parent (in_vfork(), include/linux/sched/mm.h).
+
+    It asks for memory, and it shows name and memory of one other process, before it in the list: the parent, which
+    waits and asks for nothing. A forked copy would differ by what it asked for before; more than one are workers.
+    """
+    child = next((task for task in rows if task.pid == report.invoker_pid), None)
+    if child is None or not child.total_vm:
+        return None
+    alike = [task for task in rows if task.name == child.name and _memory(task) == _memory(child)]
+    return (child, alike[0]) if len(alike) == 2 and alike[1] is child else None
+
+
 def _twin(task: Task, rows: Sequence[Task]) -> bool:
     """Whether another process shows the very same memory: so does a vfork child, until it calls exec.
 
     Forked copies that never touched theirs look the same; the kernel would not skip these.
     """
+    return any(row is not task and row.total_vm and _memory(row) == _memory(task) for row in rows)
 
-    def memory(row: Task) -> tuple[int | None, ...]:
-        return (row.total_vm, row.rss, row.rss_anon, row.rss_file, row.nr_ptes, row.pgtables_bytes, row.swapents)
 
-    return any(row is not task and row.total_vm and memory(row) == memory(task) for row in rows)
+def _memory(row: Task) -> tuple[int | None, ...]:
+    return (row.total_vm, row.rss, row.rss_anon, row.rss_file, row.nr_ptes, row.pgtables_bytes, row.swapents)
 
 
 def _era_matters(processes: Sequence[Process], found: Found, total: int) -> bool:
@@ -264,10 +278,18 @@ def _may_be_vfork(ranking: Sequence[Ranked], rows: Sequence[Task]) -> bool:
     return any(winner and winner.pid == (row.tgid or row.pid) and _twin(row, rows) for row in rows)
 
 
-def _caveats(report: Report, found: Found, told: int | None, matters: bool, vfork: bool) -> tuple[str, ...]:
+def _caveats(
+    report: Report, found: Found, told: int | None, matters: bool, vfork: tuple[Task, Task] | None, twins: bool
+) -> tuple[str, ...]:
     """What a reader must know of this ranking."""
     caveats = []
-    if vfork:
+    if vfork is not None:
+        child, parent = vfork
+        caveats.append(
+            f"{child.pid} asked for memory and has the very same as {parent.pid}: it is taken for a child before its"
+            " exec, which the kernel passes over"
+        )
+    elif twins:
         caveats.append("the first has a twin with the very same memory: the kernel passes over a child before its exec")
     columns = report.columns or ()
     if columns and b"swapents" not in columns:

@@ -59,6 +59,10 @@ class Program:
     started_ms: int
     file_kb: int = 400
     swap_kb: int = 0
+    adj: int | None = None  # with one of these, or swap, it has a row of details
+    page_tables_kb: int | None = None
+    oom_score: int | None = None
+    uid: int | None = None
     command_line: bytes = b""
     group: bytes = b""
     mapping: bytes = b"[heap]"
@@ -279,6 +283,8 @@ class Scene:
             pairs.append((b"kernel", b"1"))
         if program.command_line:
             pairs.append((b"cmdline", program.command_line))
+        if program.uid is not None:
+            pairs.append((b"uid", b"%d" % program.uid))
         if program.group:
             pairs.append((b"cgroup", program.group))
         self.encoder.attributes(self.now_ms, self.tables["process"], program.key, pairs)
@@ -296,9 +302,14 @@ class Scene:
         values = (resident, shared, 0 if program.exiting else 5000, 0, program.cpu_ticks, 1, program.state)
         if not self.encoder.update(self.tables["process"], program.key, values):
             self.encoder.introduce(self.tables["process"], program.key, program.key, program.name, values)
-        if program.swap_kb:
-            details = tuple(program.swap_kb if name == b"VmSwap" else None for name in DETAILS)
-            self.rows.put(self.tables["details"], program.key, details)
+        known = {
+            b"VmSwap": program.swap_kb or (None if program.page_tables_kb is None else 0),
+            b"VmPTE": program.page_tables_kb,
+            b"oom_score_adj": program.adj,
+            b"oom_score": program.oom_score,
+        }
+        if any(value is not None for value in known.values()):
+            self.rows.put(self.tables["details"], program.key, tuple(known.get(name) for name in DETAILS))
 
     def _write_mappings(self, program: Program) -> None:
         size = self._anonymous_kb(program)

@@ -15,11 +15,11 @@ def leak_ends_in_a_group_kill(path: Path) -> None:
     """The leaker is killed at its group's limit; a sawtooth and a cache are beside it."""
     scene = Scene(path).boot()
     scene.own = {"missed_ticks": 0}
-    agent = scene.run(50, b"lastgasp-agent", 2_000)
+    agent = scene.run(50, b"lastgasp-agent", 2_000, adj=-900, page_tables_kb=20, oom_score=106)
     scene.run(2, b"kthreadd", 0, kernel=True)
-    scene.run(100, b"init", 300)
-    scene.run(200, b"sensord", lambda t: 900 + 40 * t, group=b"/app")
-    scene.run(300, b"httpd", lambda t: 500 + 1200 * ((t % 9) / 9))
+    scene.run(100, b"init", 300, adj=0, page_tables_kb=8, oom_score=673)
+    scene.run(200, b"sensord", lambda t: 900 + 40 * t, group=b"/app", adj=0, page_tables_kb=12, oom_score=680)
+    scene.run(300, b"httpd", lambda t: 500 + 1200 * ((t % 9) / 9), adj=100, page_tables_kb=12, oom_score=742)
     scene.run(301, b"cached", lambda t: 200 + min(t * 40, 3000))
     scene.groups[b"/app"] = (3 * MB, 6 * MB, None, 0, 0)
     for minute in range(2):

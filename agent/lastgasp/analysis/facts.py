@@ -13,6 +13,7 @@ from lastgasp.analysis.groups import Group, limited_groups
 from lastgasp.analysis.growth import Growth, growths, life_of
 from lastgasp.analysis.losses import Losses, losses
 from lastgasp.analysis.memory import ANONYMOUS, KernelGrowth, Stall, Track, kernel_growth, stall, tracks
+from lastgasp.analysis.next_victim import Outlook, in_brief
 from lastgasp.analysis.oom_events import OomEvent, kills_counted, oom_events
 from lastgasp.analysis.runs import Happening, Run, happenings, runs
 from lastgasp.analysis.times import BootSpan, ClockStep, Span, boot_spans, clock_steps, span
@@ -66,6 +67,7 @@ class Facts:
     ooms: list[OomEvent]
     kills_counted: int | None
     groups: list[Group]
+    next_victim: Outlook | None  # at the last sample before the first kill, or the last one
     runs: list[Run]
     happenings: list[Happening]
     losses: Losses
@@ -95,6 +97,7 @@ def gather(recording: Recording) -> Facts:
     for growth in changed[:SHOWN]:
         life = growth.worst
         life.where = readings[life.boot - 1].of(life.key)
+    ooms = _ooms(recording)
     return Facts(
         recording.name,
         recording.ring_id,
@@ -107,9 +110,10 @@ def gather(recording: Recording) -> Facts:
         changed[:SHOWN],
         _programs(every, changed),
         kernel_growth(recording),
-        _ooms(recording),
+        ooms,
         kills_counted(recording),
         limited_groups(recording),
+        in_brief(recording, ooms),
         runs(recording),
         happenings(recording),
         losses(recording),

@@ -123,21 +123,29 @@ def _turn(holds: Callable[[int], bool], start: int, end: int) -> int | None:
     return start + sign * low
 
 
-def away_mib(processes: Iterable[Process], pid: int, era: Era, total: int, page_kb: int) -> float | None:
-    """How far a process is from being the next to be killed, in MiB that it would have to grow by, all else equal.
+def away_pages(ranked: Sequence[Ranked], pid: int, era: Era, total: int) -> int | None:
+    """How many pages a process would have to grow by to be the next to be killed, all else equal.
 
-    0 or less: it is the next, and that much less would spare it. None: it may not be killed, or isn't there. For a
-    sample of a recording, from 6.2 on and before 7.1, the kernel's own error comes on top: later stable releases show
-    exact sizes in /proc, while badness is reckoned from counters that lack up to 32 pages for each of four sizes and
-    each CPU; with more CPUs than 16, up to twice their number instead of 32.
+    0 or less: it is the next, and that much less would spare it; where nothing would, that is all that it has. None:
+    it may not be killed, isn't there, or (before 3.5) is behind one whom no growth overtakes.
     """
-    ranked = rank(processes, era, total)
     this = next((entry for entry in ranked if entry.pid == pid), None)
     if this is None or this.points is None:
         return None
     found = needs(ranked, pid, era, total)
     if found is None:
         return None
-    if found.pages is None:  # the first, and nothing that it could give back would spare it
-        return -this.process.usage.rss * page_kb / 1024
-    return (-found.pages if found.chosen else found.pages) * page_kb / 1024
+    if found.pages is None:
+        return -this.process.usage.rss if found.chosen else None
+    return -found.pages if found.chosen else found.pages
+
+
+def away_mib(processes: Iterable[Process], pid: int, era: Era, total: int, page_kb: int) -> float | None:
+    """As ``away_pages``, in MiB, for processes that are not ranked yet.
+
+    For a sample of a recording, from 6.2 on and before 7.1, the kernel's own error comes on top: later stable releases
+    show exact sizes in /proc, while badness is reckoned from counters that lack up to 32 pages for each of four sizes
+    and each CPU; with more CPUs than 16, up to twice their number instead of 32.
+    """
+    pages = away_pages(rank(processes, era, total), pid, era, total)
+    return None if pages is None else pages * page_kb / 1024

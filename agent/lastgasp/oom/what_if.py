@@ -29,12 +29,16 @@ class Rule:
     pid: int | None = None
 
     def matches(self, process: Process) -> bool:
-        """Whether it is for this process. A longer name than the kernel keeps matches what is left of it."""
+        """Whether it is for this process."""
+        return self.fits(process.pid, process.name)
+
+    def fits(self, pid: int, name: bytes) -> bool:
+        """Whether it is for a process. A longer name than the kernel keeps matches what is left of it."""
         if self.pid is not None:
-            return process.pid == self.pid
+            return pid == self.pid
         if self.name is None:
             return False
-        return fnmatchcase(process.name, self.name) or (len(self.name) > COMM and process.name == self.name[:COMM])
+        return fnmatchcase(name, self.name) or (len(self.name) > COMM and name == self.name[:COMM])
 
 
 def rule(text: str) -> Rule:
@@ -123,11 +127,11 @@ def what_if(report: Report, choice: Choice, change: Change, kills: int = MOST_KI
     group = report.constraint == Constraint.MEMCG
     size_kb = choice.page_kb
     more_kb = change.swap_kb + (change.limit_kb if group else change.ram_kb)
-    total = max(choice.total.pages + _pages(more_kb, size_kb), 1)
+    total = max(choice.total.pages + whole_pages(more_kb, size_kb), 1)
     era = choice.found.era
     as_listed = sorted(choice.ranking, key=lambda entry: entry.place)
     rules = (*change.rules, *(Rule(ADJ_MIN, name=pattern) for pattern in change.protect))
-    processes = [_with_rules(entry.process, rules) for entry in as_listed]
+    processes = [with_rules(entry.process, rules) for entry in as_listed]
     ranking = rank(processes, era, total)
     order = _order(report, ranking, change)
     row = {process.pid: process for process in processes}
@@ -146,11 +150,13 @@ def what_if(report: Report, choice: Choice, change: Change, kills: int = MOST_KI
     )
 
 
-def _pages(kb: int, size_kb: int) -> int:
+def whole_pages(kb: int, size_kb: int) -> int:
+    """Pages in so many kB, more or less than none."""
     return kb // size_kb if kb >= 0 else -(-kb // size_kb)
 
 
-def _with_rules(process: Process, rules: Iterable[Rule]) -> Process:
+def with_rules(process: Process, rules: Iterable[Rule]) -> Process:
+    """The process with the adj that the rules give it."""
     for one in rules:
         if one.matches(process):
             process = replace(process, usage=replace(process.usage, adj=one.adj))

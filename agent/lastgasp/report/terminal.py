@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lastgasp.analysis.facts import Facts
-from lastgasp.report import growth, kills, limits, when
+from lastgasp.report import growth, kills, limits, next_victim, when
 from lastgasp.report.answer import answer
 from lastgasp.report.screen import Screen
 
@@ -21,6 +21,7 @@ def draw(screen: Screen, facts: Facts) -> None:
     growth.who_grew(screen, facts)
     kills.kills(screen, facts)
     kills.groups(screen, facts)
+    next_victim.section(screen, facts)
     when.boots(screen, facts)
     when.happened(screen, facts)
     limits.losses(screen, facts)

@@ -235,6 +235,7 @@ class _Builder:
         if table.name == b"process":
             process = self._process(key)
             if (b"untracked", b"1") in pairs:  # the agent had no room for it any more
+                process.untracked_ms = at_ms
                 return
             process.gone_ms = at_ms
             code = dict(pairs).get(b"exit_code")

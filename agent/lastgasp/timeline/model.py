@@ -47,6 +47,7 @@ class Process:
     names: list[bytes] = field(default_factory=list)  # comm, the latest last
     attributes: dict[str, bytes] = field(default_factory=dict)
     gone_ms: int | None = None
+    untracked_ms: int | None = None  # when the agent stopped following it, for want of room, if it did
     exit_code: int | None = None  # as wait(2) gives it
 
     @property

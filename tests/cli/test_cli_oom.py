@@ -139,3 +139,53 @@ def test_a_recording_without_a_report_says_so(tmp_path: Path) -> None:
     done = run("oom", str(path))
     assert done.returncode == 1
     assert b"no OOM report in this recording" in done.stderr
+
+
+def folder_with_logs(tmp_path: Path) -> Path:
+    folder = tmp_path / "logs"
+    (folder / "sub").mkdir(parents=True)
+    for name in ("armhf-adj-leaker-900.txt", "armhf-overcommit2.txt", "armhf-panic1.txt"):
+        (folder / name).write_bytes((LOGS / name).read_bytes())
+    (folder / "a\x1b[2Jb").write_bytes(LOG.read_bytes())
+    (folder / "packed.gz").write_bytes(gzip.compress(LOG.read_bytes()))
+    (folder / "boot.txt").write_bytes(b"[    0.000000] Booting Linux\n" * 20)
+    (folder / "empty").write_bytes(b"")
+    STORIES["leak_ends_in_its_kill"](folder / "ring.lgr")
+    Scene(folder / "calm.lgr").boot().record(5).stop()
+    return folder
+
+
+def test_a_folder_is_told_in_one_line_a_file(tmp_path: Path) -> None:
+    done = run("oom", str(folder_with_logs(tmp_path)))
+    assert done.returncode == 0, done.stderr
+    text = done.stdout.decode()
+    assert text.startswith("6 of 9 files tell of memory shortage: 10 kills, 1 kernel panic.\n")
+    lines = {line.split()[0]: line for line in text.splitlines() if line}
+    assert re.search(r" 7  plus200 \(pid 95\) +shielded process holds it$", lines["armhf-adj-leaker-900.t…"])
+    assert re.search(r" 5  leaker \(pid 90\) +refused by overcommit$", lines["armhf-overcommit2.txt"])
+    assert re.search(r" 1  \(kernel panic\) +one process holds most$", lines["armhf-panic1.txt"])
+    assert re.search(r" 1  leaker \(pid 95\) +leaker leaks$", lines["ring.lgr"])
+    assert "a\\x1b[2Jb" in lines
+    assert "Without an OOM report: 3 files (boot.txt, calm.lgr, empty)." in text
+    assert "Not looked into: 1 folder in it." in text
+    assert all(len(line) <= 80 for line in text.splitlines())
+
+
+def test_a_folder_as_json(tmp_path: Path) -> None:
+    found = json.loads(run("oom", "--json", str(folder_with_logs(tmp_path))).stdout)
+    assert next(one["file"] for one in found["files"]) == "a\\x1b[2Jb"
+    assert sum(one["kills"] for one in found["files"]) == 10
+    assert found["without"] == 3
+    explained = (ROOT / "agent" / "lastgasp" / "report" / "JSON.md").read_text()
+    known = set(re.findall(r"`([a-z_]+)`", explained.partition("Of a folder instead")[2].partition("# `")[0]))
+    assert set(found) - {"lastgasp_oom"} | set(found["files"][0]) == known
+
+
+def test_a_file_that_cannot_be_read_is_told_and_the_others_are_explained(tmp_path: Path) -> None:
+    folder = folder_with_logs(tmp_path)
+    (folder / "locked").symlink_to("locked")  # to itself
+    (folder / "x.txt").write_bytes(LOG.read_bytes())
+    done = run("oom", str(folder))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(b"7 of 11 files")
+    assert b"locked: Too many levels of symbolic links" in b" ".join(done.stdout.split())

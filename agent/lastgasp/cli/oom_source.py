@@ -31,7 +31,11 @@ ALIGNED = 512  # blocks begin at multiples of it, also in an image of a device
 RECENT_US = 30_000_000  # who was killed so short a time before may be dying still
 
 
-class NoReport(LoadError):
+class NothingFound(LoadError):
+    """It was read, and there is no OOM report in it."""
+
+
+class NoReport(NothingFound):
     """A recording without any OOM report."""
 
     def __init__(self, text: str, recordings: list[Recording]) -> None:
@@ -123,9 +127,9 @@ def _of_log(file: BinaryIO, name: str) -> Source:
     found = [explain(report, choice, name) for report, choice in _choices(parse(counted))]
     if not found:
         if not counted.lines:
-            raise LoadError(f"{name}: empty, so there is no OOM report in it")
+            raise NothingFound(f"{name}: empty, so there is no OOM report in it")
         lines = units.count(counted.lines, "line")
-        raise LoadError(
+        raise NothingFound(
             f"{name}: no OOM report in this log ({lines} read); is it the kernel's log (dmesg), and all of it?"
         )
     return Source(found, [], [])

@@ -85,10 +85,15 @@ def _next(screen: Screen, said: Sequence[str]) -> None:
 
 
 def when(report: Report, screen: Screen) -> str:
+    """The log's own time of a report, as a screen can show it."""
+    return stamp(report, screen.text)
+
+
+def stamp(report: Report, text: Text) -> str:
     """The log's own time of a report."""
     place = report.place
     if place.wall is not None:
-        return screen.text(place.wall)
+        return text(place.wall)
     if place.uptime_us is not None:
         return f"uptime {units.clock(place.uptime_us // 1000)}"
     return f"line {place.first_line:,}"

@@ -14,7 +14,7 @@ from lastgasp.analysis.oom_cause import inner
 from lastgasp.analysis.oom_series import Series, series
 from lastgasp.report import oom_series, units
 from lastgasp.report.oom import Explained, draw, next_steps, refusals, when
-from lastgasp.report.oom_words import kb, short_case, who
+from lastgasp.report.oom_words import Text, kb, short_case, who
 from lastgasp.report.screen import WIDTH, Screen
 
 TABLE_SHOWN = 40
@@ -149,15 +149,15 @@ def _summary(screen: Screen, events: Sequence[Explained], together: Series) -> N
             name = "(kernel panic)"
         if found.report.refusal is not None:
             name = who(found.report.refusal.name, found.report.refusal.pid, screen.text)
-        why = _why(found, screen)
+        why = reason(found, screen.text)
         screen.line(f"{number:>2}   {screen.fit(when(found.report, screen), 20)} {screen.fit(name, 23)} {why}")
 
 
-def _why(found: Explained, screen: Screen) -> str:
+def reason(found: Explained, text: Text) -> str:
     """The case in a few words, by the recording where it knows."""
     before = found.before
     if before is None or not before.blamed:
         return short_case(found.cause)
     if before.program is not None:
-        return f"{screen.text(before.program.name)} leaks"
+        return f"{text(before.program.name)} leaks"
     return "tmpfs or shared memory grows" if before.finding == Finding.SHARED else "kernel memory grows"

@@ -29,7 +29,8 @@ ODD = (
     b"",
 )
 GROUP_KB = (8 << 10, 24 << 10)
-LEAKS = ((64, 500), (256, 1000), (256, 4000), (1024, 5000), (16, 300))
+LEAKS = ((16, 1000), (64, 2000), (256, 8000), (256, 2000), (1024, 5000))  # kB every so many µs: 16 to 200 MB a second
+KILLS = (1, 1, 2, 3)  # to wait for in one round
 
 
 def population(dice: random.Random, room_kb: int) -> Cast:
@@ -57,7 +58,7 @@ def population(dice: random.Random, room_kb: int) -> Cast:
     dice.shuffle(actors)
     if not any(actor.adj > -1000 for actor in actors if actor.group or not groups):
         actors.append(Actor(b"spare", "hold", 1 << 10, group=groups[0].name if groups else None))
-    return Cast(tuple(actors), groups)
+    return Cast(tuple(actors), groups, kills=dice.choice(KILLS), wait_s=30)
 
 
 def _actor(dice: random.Random, role: str, a: int, b: int, groups: tuple[Group, ...]) -> Actor:

@@ -17,7 +17,7 @@ import pytest
 
 from bed import bench
 from bed.errors import BedError, require
-from bed.targets import BOARDS, KERNELS, PYTHON
+from bed.targets import BOARDS, DEFAULT_KERNEL, KERNELS, PYTHON
 
 SCRIPT = Path(__file__).parents[2] / "scripts/qemu-bed"
 GUESTS = 2
@@ -43,20 +43,32 @@ Run = tuple[str, str, str, bool]
 
 
 def missing() -> str:
-    """What keeps guests from being made here; empty if nothing does."""
+    """What keeps any guest from being made here; empty if nothing does."""
+    boards = [BOARDS[arch] for arch in dict.fromkeys(arch for arch, _, _, _ in RUNS)]
     try:
         for tool, package in TOOLS.items():
             require(tool, package)
-        for board in {arch: BOARDS[arch] for arch, _, _, _ in RUNS}.values():
+        for board in boards:
             require(board.qemu, board.qemu_package)
-            require(f"{board.arch.triplet}-gcc", f"gcc-{board.arch.triplet}")
+            require(f"{board.arch.triplet}-gcc", f"gcc-{board.arch.triplet} libc6-dev-{board.arch.name}-cross")
         if sys.version_info[:2] != tuple(map(int, PYTHON.split("."))):
             require(f"python{PYTHON}", f"python{PYTHON}")
-        for arch, kernel in dict.fromkeys((arch, kernel) for arch, kernel, _, _ in RUNS):
-            bench.fetch(BOARDS[arch], KERNELS[kernel])
+        for board in boards:
+            bench.fetch(board, KERNELS[DEFAULT_KERNEL])
     except BedError as error:
         return str(error)
     return ""
+
+
+def without() -> dict[tuple[str, str], str]:
+    """The kernels that cannot be had, where all else can: a mirror need not have every suite."""
+    found = {}
+    for arch, kernel, _, _ in RUNS:
+        try:
+            bench.fetch(BOARDS[arch], KERNELS[kernel])
+        except BedError as error:
+            found[arch, kernel] = str(error)
+    return found
 
 
 def play(folder: Path, run: Run) -> subprocess.CompletedProcess[str]:
@@ -72,12 +84,20 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Run],
     """Starts all runs, and gives what came of each."""
     if reason := missing():
         pytest.skip(f"no guests can be made here: {reason}")
+    lacking = without()
     folder = tmp_path_factory.mktemp("kills")
+    started: dict[Run, Future[subprocess.CompletedProcess[str]]] = {}
+
+    def result(run: Run) -> subprocess.CompletedProcess[str]:
+        if run not in started:
+            pytest.skip(f"no Linux {run[1]} for {run[0]}: {lacking[run[:2]]}")
+        return started[run].result()
+
     with ThreadPoolExecutor(GUESTS) as pool:
-        started: dict[Run, Future[subprocess.CompletedProcess[str]]] = {
-            run: pool.submit(play, folder, run) for run in RUNS
-        }
-        yield lambda run: started[run].result()
+        for run in RUNS:
+            if run[:2] not in lacking:
+                started[run] = pool.submit(play, folder, run)
+        yield result
         for future in started.values():
             future.cancel()
     shutil.rmtree(folder)

@@ -286,6 +286,7 @@ static int actor(char **words) /* NAME ADJ UID GROUP ROLE A B */
 	if (put("/proc/self/oom_score_adj", words[1]))
 		return 3;
 	prctl(PR_SET_NAME, name);
+	setpriority(PRIO_PROCESS, 0, 0);
 	if (uid && (setgroups(0, NULL) || setgid(uid) || setuid(uid)))
 		return 3;
 	act(words[4], atol(words[5]), atol(words[6]));
@@ -589,6 +590,7 @@ static int direct(const char *file, const char *result)
 	prctl(PR_SET_NAME, "cast");
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	put("/proc/self/oom_score_adj", "-1000");
+	setpriority(PRIO_PROCESS, 0, -20); /* so that a sample is not older than it has to be */
 	mlockall(MCL_CURRENT | MCL_FUTURE);
 	log_fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	lseek(log_fd, 0, SEEK_END);

@@ -286,8 +286,15 @@ def test_the_kernels_own_score_is_held_against_the_model(scene: Scene) -> None:
 def test_a_score_of_0_gives_a_vfork_child_away(scene: Scene) -> None:
     scene.run(200, b"parent", 3_600, adj=0, page_tables_kb=0, oom_score=707)
     scene.run(201, b"child", 3_600, adj=0, page_tables_kb=0, oom_score=0)
-    scene.record(3)
-    assert last(scene).check.passed_over == [201]
+    scene.run(202, b"has called exec", lambda t: 3_600 if t < 2 else 5_000, adj=0, page_tables_kb=0, oom_score=0)
+    scene.record(4)
+    found = last(scene)
+    assert [(one.pid, one.rank, one.passed_over) for one in found.ranking] == [
+        (202, 1, False),
+        (200, 2, False),
+        (201, None, True),
+    ]
+    assert (found.check.compared, found.check.agreeing) == (3, 2)
 
 
 # -- groups --------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """How close a named process came to being killed next over a whole recording, and how often it was the next.
 
-Every sample is looked at, by the same arithmetic and with the same values as ``next_victim`` uses at one instant.
+Every sample is looked at, by the same arithmetic and with the same values as ``next_victim`` uses at one instant;
+but whom an oom_score of 0 shows to be passed over is not looked for.
 """
 
 from __future__ import annotations

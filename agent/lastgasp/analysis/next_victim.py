@@ -5,7 +5,7 @@ own oom_score was recorded, the model is held against it. Each memory group with
 against that limit: when the group is full, only its members are looked at.
 
 Sizes are kB. What this can't know: who would ask for memory then, and who is a child between vfork and exec, which
-the kernel passes over; an oom_score of 0 gives such a child away (``Check.passed_over``).
+the kernel passes over, unless an oom_score of 0 gives it away.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Unknown(StrEnum):
 class Standing:
     """One process in the ranking. None: not recorded, unless said otherwise."""
 
-    rank: int | None  # None: it may not be killed
+    rank: int | None  # None: it may not be killed, or is passed over
     pid: int
     key: bytes
     name: bytes
@@ -57,6 +57,7 @@ class Standing:
     # None: no size would make it the next, or the next holds too little for any to spare it
     turns_at_adj: int | None  # the oom_score_adj nearest to its own with which the answer is another
     oom_score: int | None  # as the kernel showed it, ``details_age_ms`` before
+    passed_over: bool  # the kernel does not look at it (``_passed_over``)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,6 @@ class Check:
     first_agrees: bool | None  # none had a higher oom_score than the first of the ranking; None: it has none
     highest: bytes | None  # who had, if one had: its program
     highest_pid: int | None
-    passed_over: list[int]  # pids whose oom_score is 0 although they hold memory: the kernel does not look at them
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,8 @@ def outlook(
         return Unknown.NO_PROCESSES
     total = total_with(ground, change)
     size_kb = ground.page_size / 1024
-    processes = [as_process(candidate, change) for candidate in candidates]
+    spared = _passed_over(lives, candidates, ground)
+    processes = [replace(as_process(one, change), passed_over=one.key in spared) for one in candidates]
     machine = boots[index].machine()
     ages = [at_ms - one.details_ms for one in candidates if one.details_ms is not None]
     ranking = _standings(candidates, processes, ground, total, at_ms)
@@ -141,7 +142,7 @@ def outlook(
         round(total * size_kb),
         len(candidates),
         ranking,
-        _groups(lives, population, ground, change),
+        _groups(lives, population, dict(zip(candidates, processes, strict=True)), ground, change),
         _check(lives, candidates, ground, ranking),
         bool(whole(machine.get("vm.oom_kill_allocating_task"))),
         whole(machine.get("vm.panic_on_oom")) or 0,
@@ -214,33 +215,49 @@ def _standing(
         None if away is None else away * size // 1024,
         turn.adj if turn is not None else None,
         candidate.oom_score,
+        entry.process.passed_over,
     )
+
+
+def _passed_over(lives: Lives, candidates: Sequence[Candidate], ground: Ground) -> set[bytes]:
+    """Keys of those whose oom_score was 0 although they held memory, and that have not changed since.
+
+    The kernel does not look at a child between vfork and exec, whose memory is its parent's, nor at one that is dying.
+    """
+    found = set()
+    for one in candidates:
+        then = lives.candidate(one.key, one.details_ms) if one.details_ms is not None and one.oom_score == 0 else None
+        if then is None or oom_score(ground.era, then.usage, ground.total_pages) <= SCORE_NEAR:
+            continue
+        if then.rss == one.rss or any(other.rss == one.rss for other in candidates if other is not one):
+            found.add(one.key)
+    return found
 
 
 def _check(lives: Lives, candidates: Iterable[Candidate], ground: Ground, ranking: Sequence[Standing]) -> Check:
     compared = agreeing = 0
     scores: dict[bytes, tuple[int, Candidate]] = {}
-    passed_over = []
+    spared = {one.key for one in ranking if one.passed_over}
     for one in candidates:
         then = lives.candidate(one.key, one.details_ms) if one.details_ms is not None else None
         if then is None or one.oom_score is None:
             continue
         compared += 1
         scores[one.key] = one.oom_score, one
-        reckoned = oom_score(ground.era, then.usage, ground.total_pages)
+        reckoned = 0 if one.key in spared else oom_score(ground.era, then.usage, ground.total_pages)
         agreeing += abs(reckoned - one.oom_score) <= SCORE_NEAR
-        if not one.oom_score and reckoned > SCORE_NEAR:
-            passed_over.append(one.pid)
     first = ranking[0].key if ranking and ranking[0].rank is not None else b""
     if first not in scores:
-        return Check(compared, agreeing, None, None, None, passed_over)
+        return Check(compared, agreeing, None, None, None)
     score, highest = max(scores.values(), key=lambda entry: entry[0])
     if score <= scores[first][0] + SCORE_NEAR:
-        return Check(compared, agreeing, True, None, None, passed_over)
-    return Check(compared, agreeing, False, highest.program, highest.pid, passed_over)
+        return Check(compared, agreeing, True, None, None)
+    return Check(compared, agreeing, False, highest.program, highest.pid)
 
 
-def _groups(lives: Lives, population: Population, ground: Ground, change: Change) -> list[GroupOutlook]:
+def _groups(
+    lives: Lives, population: Population, processes: dict[Candidate, Process], ground: Ground, change: Change
+) -> list[GroupOutlook]:
     """Groups with a limit and members, the fullest first. A group's members are those of the groups below it, too."""
     found = []
     for path in lives.boot.rows("cgroup"):
@@ -253,7 +270,7 @@ def _groups(lives: Lives, population: Population, ground: Ground, change: Change
         limit_kb = max(limit // 1024 + change.limit_kb, 1)
         swap_kb = max((ground.swap_kb or 0) + change.swap_kb, 0)
         total = max(_pages(limit_kb + swap_kb, ground), 1)
-        ranking = _standings(members, [as_process(one, change) for one in members], ground, total, population.at_ms)
+        ranking = _standings(members, [processes[one] for one in members], ground, total, population.at_ms)
         usage_kb = None if usage is None else usage // 1024
         found.append(GroupOutlook(path, limit_kb, usage_kb, swap_kb, len(members), ranking[:SHOWN]))
     return sorted(found, key=lambda group: (group.usage_kb or 0) / group.limit_kb, reverse=True)

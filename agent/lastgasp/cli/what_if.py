@@ -9,7 +9,8 @@ import sys
 from typing import TYPE_CHECKING
 
 from lastgasp.analysis.fields import whole
-from lastgasp.cli.oom_source import Source, read, recorded
+from lastgasp.cli import next_victim
+from lastgasp.cli.oom_source import NoReport, Source, read, recorded
 from lastgasp.oom.overcommit import DEFAULT_RATIO, Answer, Sample, Settings, default_reserve_kb, would_refuse
 from lastgasp.oom.overcommit import MOST_ADMIN_KB as ADMIN_KB
 from lastgasp.oom.what_if import Change, Rule, rule, what_if
@@ -29,6 +30,8 @@ examples:
   lastgasp what-if dmesg.txt --oom-score-adj sensord=-900 --oom-score-adj 'web*=300'
   lastgasp what-if dmesg.txt --ram +64M --swap 32M
   lastgasp what-if ring.lgr --overcommit-memory 2 --overcommit-ratio 80
+  lastgasp what-if ring.lgr --at end --process sensord
+  lastgasp what-if ring.lgr --at 'mark:test 7' --oom-score-adj sensord=-900 --ram=-16M
 """
 SIZE = re.compile(r"([+-]?)(\d{1,12})([kKmMgG])(?:i?[bB])?")
 KB = {"k": 1, "m": 1024, "g": 1024**2}
@@ -41,7 +44,8 @@ def add(commands: _SubParsersAction[argparse.ArgumentParser]) -> argparse.Argume
         "what-if",
         help="whom the kernel would have killed with other settings",
         description="Reckon the kernel's choice in each OOM report again, with other values of oom_score_adj, more or"
-        " less memory, or vm.oom_kill_allocating_task; or hold a recording against vm.overcommit_memory=2.",
+        " less memory, or vm.oom_kill_allocating_task; or say whom it would kill next at any instant of a recording;"
+        " or hold a recording against vm.overcommit_memory=2.",
     )
     parser.add_argument("path", metavar="FILE", help="a kernel log or a recording; -: standard input")
     parser.add_argument(
@@ -58,6 +62,7 @@ def add(commands: _SubParsersAction[argparse.ArgumentParser]) -> argparse.Argume
     parser.add_argument("--kill-allocating-task", action="store_true", help="vm.oom_kill_allocating_task=1")
     parser.add_argument("--overcommit-memory", type=int, choices=[2], help="vm.overcommit_memory=2; needs a recording")
     parser.add_argument("--overcommit-ratio", type=_ratio, metavar="N", help="vm.overcommit_ratio (default 50)")
+    next_victim.add(parser)
     parser.add_argument("--json", action="store_true", help="one JSON object (explained in report/JSON.md)")
     parser.set_defaults(run=run, wrong=parser.error)
     return parser
@@ -94,16 +99,32 @@ def run(options: argparse.Namespace) -> int:
     )
     if options.overcommit_ratio is not None and options.overcommit_memory is None:
         options.wrong("--overcommit-ratio counts only with --overcommit-memory 2")
-    if change == Change() and options.overcommit_memory is None:
+    instant = next_victim.wanted(options)
+    if change == Change() and options.overcommit_memory is None and not instant:
         options.wrong("what should be otherwise? give at least one of the options")
-    if change != Change() and options.overcommit_memory is not None:
+    if (change != Change() or instant) and options.overcommit_memory is not None:
         options.wrong("ask for --overcommit-memory by itself: it refuses instead of killing")
+    if instant and options.kill_allocating_task:
+        options.wrong("who would ask for memory is not known at an instant: leave out --kill-allocating-task")
     screen = Screen.on(sys.stdout)
     if options.overcommit_memory is not None:
         sys.stdout.write(_overcommit(options, screen))
-        return 0
-    sys.stdout.write(_kills(options, read(options.path), change, screen))
+    elif instant:
+        sys.stdout.write(next_victim.answer(options, next_victim.recordings(options), change, screen))
+    else:
+        sys.stdout.write(_kills_or_next(options, change, screen))
     return 0
+
+
+def _kills_or_next(options: argparse.Namespace, change: Change, screen: Screen) -> str:
+    """Each OOM report with the change; of a recording without any, its last sample."""
+    try:
+        source = read(options.path)
+    except NoReport as error:
+        if options.kill_allocating_task:
+            raise
+        return next_victim.answer(options, error.recordings, change, screen)
+    return _kills(options, source, change, screen)
 
 
 def _kills(options: argparse.Namespace, source: Source, change: Change, screen: Screen) -> str:

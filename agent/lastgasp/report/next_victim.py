@@ -77,7 +77,7 @@ def table(screen: Screen, rows: Sequence[Standing]) -> None:
 
 def _away(one: Standing) -> str:
     if one.rank is None:
-        return "never"
+        return "passed over" if one.passed_over else "never"
     if one.rank == 1:
         return "next" if one.away_kb is None else f"next, by {size(-one.away_kb)}"
     return "never so" if one.away_kb is None else size(one.away_kb)
@@ -86,7 +86,7 @@ def _away(one: Standing) -> str:
 def distance(one: Standing) -> str:
     """How far from being killed, as a clause."""
     if one.rank is None:
-        return "may not be killed"
+        return "is passed over by the kernel" if one.passed_over else "may not be killed"
     if one.rank == 1:
         less = "whatever it gives back" if one.away_kb is None else f"{size(-one.away_kb)} less would spare it"
         return f"is the next; {less}"
@@ -113,11 +113,12 @@ def agreement(found: Outlook, text: Text) -> str:
     elif check.highest is not None:
         name = who(check.highest, check.highest_pid, text)
         said += f"; but when it was read, that of {name} was higher than that of the first here"
-    if check.passed_over:
-        pids = ", ".join(map(str, check.passed_over[:3])) + (" …" if len(check.passed_over) > 3 else "")
+    spared = [one.pid for one in found.ranking if one.passed_over]
+    if spared:
+        pids = ", ".join(map(str, spared[:3])) + (" …" if len(spared) > 3 else "")
         said += (
-            f". It was 0 for pid {pids}: the kernel does not look at a child between vfork and exec, nor at a process"
-            " that is dying"
+            f". It was 0 for pid {pids}: the kernel passes over a child between vfork and exec, and a process that is"
+            " dying"
         )
     return said
 
@@ -151,7 +152,8 @@ def sentence(found: Outlook, plain: Outlook | None, text: Text) -> str:
             "Whoever asks for memory then would be killed (vm.oom_kill_allocating_task=1); by its points, that is with"
             f" 0: {said}."
         )
-    return said + "."
+    full = next((group for group in found.groups if (group.usage_kb or 0) >= NEAR * group.limit_kb), None)
+    return f"{said}." + (f" But {_group(full, text)}." if full is not None else "")
 
 
 def draw(

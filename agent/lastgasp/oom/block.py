@@ -32,7 +32,7 @@ class Block:
     prefixed: bool = False  # its lines have the kernel's clock, so those without are somebody else's
     section: Section = Section.HEAD
     columns: tuple[bytes, ...] | None = None
-    row_line: int = 0  # of the last row of the table
+    row_line: int = 0  # the last row of the table: how many lines were read with it
     held: bytes | None = None  # a line that goes on in the next
     asked: tuple[int, bytes, int, bytes] | None = None  # "Kill process": pid, name, score, what stood before
     uptime_us: int | None = None  # of the last line that was its own

@@ -1,9 +1,9 @@
 """One line of any log: what stands before the kernel's text, and the text.
 
-``split`` knows dmesg in its forms (raw, -r, -T, -x, -d, --time-format iso, colour), syslog of RFC 3164 and RFC 5424,
-journalctl (short, -iso, -precise, -full, -monotonic, -unix), logread and busybox's syslogd, logcat, the records of
-/dev/kmsg, pstore's dumps and serial captures. Where garbage stands before the kernel's clock (a shell's prompt, half a
-line), it takes up at the clock. ``Log`` does the same for lines in their order and sees which continue the line before.
+``split`` knows dmesg in its forms (raw, -r, -T, -x, -d, -H, --time-format iso, colour), syslog of RFC 3164 and RFC 5424
+with rsyslog's escapes, journalctl (short, -iso, -precise, -full, -monotonic, -unix), logread and busybox's syslogd,
+logcat, the records of /dev/kmsg, pstore's dumps and serial captures, and what some vendors' kernels add. Where garbage
+stands before the kernel's clock (a shell's prompt, half a line), it takes up at the clock. ``Log`` does the same for lines in their order and sees which continue the line before.
 Neither ever raises. Lines are cut at LONGEST. Colours are taken out, also where a task's name contains such.
 """
 
@@ -30,7 +30,10 @@ DECODED = re.compile(FACILITY + rb" {0,9}:" + LEVEL + rb" {0,9}: ?")
 RFC5424 = re.compile(
     rb"1 (\S{1,40}) \S{1,255} (\S{1,48}) \S{1,128} \S{1,32} (?:-|(?:\[[^\]]{0,2000}\]){1,9}) ?(?:\xef\xbb\xbf)?"
 )
-UPTIME = re.compile(rb"\[ {0,9}(\d{1,10})\.(\d{1,9})(?: {0,4}<[^>\]]{0,20}>)?\](?: ?\[ {0,9}([TC]\d{1,10})\])? ?")
+UPTIME = re.compile(  # with what vendors put behind it: [ 12.345678,0] [ 12.345678 / 03-03 10:00:01.123] [ 12.345678s]
+    rb"\[ {0,9}(\d{1,10})\.(\d{1,9})(?: {0,4}<[^>\]]{0,20}>|,\d{1,3}| / \d\d-\d\d [\d:.]{8,12}|s)?\]"
+    rb"(?: ?\[ {0,9}([TC]\d{1,10})\])? ?"
+)
 ANYWHERE = re.compile(
     rb"(?:<(\d{1,3})>)?(\[ {0,9}\d{1,10}\.\d{6}\](?:\[ {0,9}[TC]\d{1,10}\])? )"
     rb"|\b([0-7]),(\d{1,20}),(\d{1,18}),([-c+](?:,[^;\s]{1,80})?);(.*)",
@@ -45,20 +48,23 @@ DATE = re.compile(
 )  # fmt: skip
 BRACKETED = re.compile(
     rb"\[((?:[A-Z][a-z]{2} )?" + SHORT + rb"(?: \d{4})?|" + ISO + rb"|" + CLOCK + rb"|[A-Z][a-z]{2} ?[ \d]\d \d\d:\d\d"
-    rb"| {0,9}\+\d{1,9}\.\d{1,9})\] ?"
+    rb"| {0,9}\+\d{1,9}\.\d{1,9}|\d{1,10}\.\d{1,9} +\d{1,10}\.\d{1,9})\] ?"
 )
 TAG = re.compile(
     rb"(?:\S{1,255} )?" + FACILITY + rb"\." + LEVEL + rb" ([^\s:\[]{1,64})(?:\[\d{1,10}\])?: ?"
     rb"|(?!Hardware name: )\S{1,255} ()([^\s:\[]{1,64})(?:\[\d{1,10}\])?: ?"
 )
 MONOTONIC = re.compile(rb"\S{1,255} (?:(kernel)|([^\s:\[]{1,64})\[\d{1,10}\]): ?")
-LOGCAT = re.compile(rb"(?:\S{1,20} +)?\d{1,10} +\d{1,10} [VDIWEF] (\S{1,64}) *: ")
+LOGCAT = re.compile(rb"(?:\S{1,20} +)?(\d{1,10}) +\d{1,10} [VDIWEF] (\S{0,64}) *: ")
 LOGCAT_BRIEF = re.compile(rb"[VDIWEF]/([^\s(]{1,64}) *\( *\d{1,10}\): ")
-VENDOR = (
-    re.compile(  # the running task, as some vendors' kernels print it: [1:  kworker/1:2:  345], (1)[345:kworker/1:2]
-        rb" ?\[\d{1,3}: *[^\]]{1,20}: *(\d{1,10})\] ?| *-?\(\d{1,3}\)\[(\d{1,10}):[^\]]{0,20}\] ?"
-    )
+# The running task, as some vendors' kernels print it: [1:  kworker/1:2:  345], (1)[345:kworker/1:2],
+# [pid:345,cpu1,kworker/1:2], c1 345
+VENDOR = re.compile(
+    rb" ?\[\d{1,3}: *[^\]]{1,20}: *(\d{1,10})\] ?| *-?\(\d{1,3}\)\[(\d{1,10}):[^\]]{0,20}\] ?"
+    rb"|\[pid:(\d{1,10}),cpu\d{1,3},[^\]]{0,20}\]|c\d{1,2} {1,6}(\d{1,10}) "
 )
+REPEATED = re.compile(rb"message repeated \d{1,9} times: \[ ?(?=.*\]$)", re.S)
+OCTAL = re.compile(rb"#(0[0-3][0-7]|177)")  # rsyslog's way to write control characters
 KERNEL_TAGS = {b"kernel", b"klogd", b"vmunix"}
 
 
@@ -80,15 +86,13 @@ class Line:
 
 def split(line: bytes) -> Line:
     """Take one line apart, whatever log it comes from."""
-    text = line[:LONGEST].rstrip(b"\r\n").lstrip(b"\r\0")
+    text = line[:LONGEST].rstrip(b"\r\n").lstrip(b"\r")
     if b"\x1b" in text:
         text = COLOUR.sub(b"", text)
     if match := KMSG.match(text):
         return _record(match)
     if PSTORE.match(text) or DICTIONARY.match(text):
         return Line(text, kernel=False)
-    if match := LOGCAT_BRIEF.match(text):
-        return Line(text[match.end() :], program=match[1], kernel=match[1] in KERNEL_TAGS, prefixed=True)
     return _prefixes(text)
 
 
@@ -124,16 +128,25 @@ def _prefixes(text: bytes) -> Line:
         wall, at = match[1], match.end()
         if not UPTIME.match(text, at) and b"," not in wall:
             if tag := LOGCAT.match(text, at):
+                if tag[1] == b"0" and tag[2] not in KERNEL_TAGS:  # the kernel's: logd took its first word for a tag
+                    text = (tag[2] + b": " if tag[2] else b"") + text[tag.end() :]
+                    return Line(text, wall=wall, prefixed=True)
+                program, at = tag[2] or None, tag.end()
+            elif tag := LOGCAT_BRIEF.match(text, at):
                 program, at = tag[1], tag.end()
             elif wall[2:3] != b":" and (tag := TAG.match(text, at)):  # a mere time is a terminal's, without a host
                 level = LEVELS.get(tag[1] or b"", level)
                 program, at = tag[2] or tag[4], tag.end()
+                if program in KERNEL_TAGS:
+                    text, at = _of_syslog(text, at)
+    elif match := LOGCAT_BRIEF.match(text):
+        program, at = match[1], match.end()
     if match := DECODED.match(text, at):
         level, at = LEVELS[match[1]], match.end()
     if match := UPTIME.match(text, at):
         uptime_us, caller, at = _micros(match[1], match[2]), match[3], match.end()
         if match := VENDOR.match(text, at):
-            caller, at = caller or b"T" + (match[1] or match[2]), match.end()
+            caller, at = caller or b"T" + (match[1] or match[2] or match[3] or match[4]), match.end()
         elif program is None and (match := MONOTONIC.match(text, at)):
             program, at = match[1] or match[2], match.end()
     elif (program is None or program in KERNEL_TAGS) and (match := ANYWHERE.search(text, at)):
@@ -144,6 +157,15 @@ def _prefixes(text: bytes) -> Line:
         if clock:
             uptime_us, caller, at = _micros(clock[1], clock[2]), clock[3], clock.end()
     return Line(text[at:], uptime_us, wall, caller, level, program, program is None or program in KERNEL_TAGS, at > 0)
+
+
+def _of_syslog(text: bytes, at: int) -> tuple[bytes, int]:
+    """What rsyslog made of a text is undone."""
+    if match := REPEATED.match(text, at):
+        text, at = text[:-1], match.end()
+    if b"#" in text:
+        text = text[:at] + OCTAL.sub(lambda found: bytes((int(found[1], 8),)), text[at:])
+    return text, at
 
 
 def _micros(seconds: bytes, fraction: bytes) -> int:

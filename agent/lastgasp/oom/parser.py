@@ -19,7 +19,8 @@ from dataclasses import replace
 
 from lastgasp.oom import gfp, parse_header, parse_kill, parse_memcg, parse_meminfo, parse_tasks, userspace
 from lastgasp.oom.block import MOST_UNKNOWN, Block, Section
-from lastgasp.oom.log import DICTIONARY, LONGEST, Line, Log
+from lastgasp.oom.lines import Lines
+from lastgasp.oom.log import Line, split
 from lastgasp.oom.report import Place, Report
 
 MOST_OPEN = 8
@@ -32,54 +33,43 @@ REBOOT = b"Linux version "
 SYSRQ_US = 2_000_000  # from the request by hand to the report
 SYSRQ_LINES = 64
 NEXT = re.compile(rb"(?:<\d>)?\[ {0,9}\d{1,10}\.\d{6}\](?:\[ {0,9}[TC]\d{1,10}\])? ")
-# What no line lacks with which something begins; one search for each is faster than one for all.
-HINTS = (b"oom", b"OOM", b"emory", b"ill", b"SIG", b"mem avail", b"PID:", b"[  pid  ]", b"[ pid ]")
+# What no line lacks with which something begins, and none that is no plain line. One search for each is faster than
+# one for all.
+BEGINNINGS = (b"oom", b"OOM", b"emory", b"ill", b"SIG", b"mem avail", b"PID:", b"[  pid  ]", b"[ pid ]")
+HINTS = (*BEGINNINGS, b" [s=", b"\0", b"data: {")
 
 
 class Parser:
     """Feed it a log's lines; it gives what is finished."""
 
     def __init__(self) -> None:
-        self._log = Log()
+        self._lines = Lines()
         self._open: list[Block] = []
         self._number = 0
         self._line = 0  # the number of the one in work
+        self._taken = 0  # how many were
         self._sysrq: tuple[int, int | None] | None = None
-        self._skipped = b""  # the line before, where there was no need to read it
         self._before = Line(b"")
-        self._part: tuple[int, Line] | None = None  # a record of which more may follow
         self._killers = userspace.Killers()
 
     def feed(self, line: bytes) -> list[Report]:
         """Take the next line; the reports that are finished by now."""
         self._number += 1
-        busy = self._open or self._part or self._killers.pending
-        if not busy:
+        if not self._open and not self._killers.pending and self._lines.skips(line):
             for hint in HINTS:
                 if hint in line:
                     break
             else:
-                self._skipped = line
+                self._lines.skip(line)
                 return []
-        if self._skipped:
-            self._before, self._skipped = self._log.read(self._skipped[:512]), b""
-        read = self._log.read(line)
-        if self._part and read.continues and len(self._part[1].text) < LONGEST:
-            first, before = self._part
-            self._part = first, replace(before, text=before.text + read.text)
-            return []
-        if self._part and not read.kernel and DICTIONARY.match(read.text):
-            return []
-        self._flush()
-        if read.goes_on:
-            self._part = self._number, read
-        else:
-            self._take(self._number, read)
+        for number, whole in self._lines.feed(self._number, line):
+            self._take(number, whole)
         return self._finished()
 
     def close(self) -> list[Report]:
         """The log ends: what is left."""
-        self._flush()
+        for number, whole in self._lines.end():
+            self._take(number, whole)
         for block in self._open:
             block.finished = True
         self._add(self._killers.end())
@@ -97,13 +87,9 @@ class Parser:
             done.append(report)
         return done
 
-    def _flush(self) -> None:
-        part, self._part = self._part, None
-        if part:
-            self._take(*part)
-
     def _take(self, number: int, line: Line) -> None:
         self._line = number
+        self._taken += 1
         self._age(line)
         if self._of_user_space(line) or not line.kernel:
             return
@@ -221,8 +207,8 @@ class Parser:
                 self._count(block, line, True)
         elif text.strip() == b"":
             return
-        elif block.section == Section.TASKS and block.row_line == self._line - 1 and self._goes_on(block, line):
-            block.row_line = self._line
+        elif block.section == Section.TASKS and block.row_line == self._taken - 1 and self._goes_on(block, line):
+            block.row_line = self._taken
             self._count(block, line, True)
         elif self._mixed(line):
             return
@@ -233,7 +219,7 @@ class Parser:
         if block.report.complete:
             return parse_kill.read(text, block)
         return (
-            parse_tasks.read(text, block, self._line)
+            parse_tasks.read(text, block, self._taken)
             or parse_kill.read(text, block)
             or parse_meminfo.read(text, block)
             or parse_memcg.read(text, block)
@@ -251,7 +237,7 @@ class Parser:
         starts = [match.start() for match in NEXT.finditer(line.text)]
         if not starts:
             return False
-        self._piece(self._log.read(line.text[starts[-1] :]))
+        self._piece(split(line.text[starts[-1] :]))
         return True
 
     def _count(self, block: Block, line: Line, known: bool) -> None:

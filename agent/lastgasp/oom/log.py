@@ -3,8 +3,9 @@
 ``split`` knows dmesg in its forms (raw, -r, -T, -x, -d, -H, --time-format iso, colour), syslog of RFC 3164 and RFC 5424
 with rsyslog's escapes, journalctl (short, -iso, -precise, -full, -monotonic, -unix), logread and busybox's syslogd,
 logcat, the records of /dev/kmsg, pstore's dumps and serial captures, and what some vendors' kernels add. Where garbage
-stands before the kernel's clock (a shell's prompt, half a line), it takes up at the clock. ``Log`` does the same for lines in their order and sees which continue the line before.
-Neither ever raises. Lines are cut at LONGEST. Colours are taken out, also where a task's name contains such.
+stands before the kernel's clock (a shell's prompt, half a line), it takes up at the clock. ``Log`` does the same for
+lines in their order and sees which continue the line before. Neither ever raises. Lines are cut at LONGEST. Colours are
+taken out, also where a task's name contains such.
 """
 
 from __future__ import annotations

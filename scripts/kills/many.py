@@ -117,12 +117,13 @@ def _guest(target: Target, tally: Tally, share: int, seed: int, folder: Path) ->
     with open(folder / f"{target.name.replace(' ', '-')}.console", "ab") as console, booted(setup, console) as guest:
         if swaps:
             guest.check(ZRAM.format(bytes=24 << 20))
+        room_kb = int(guest.check(AVAILABLE))
         for _ in range(BOOT_ROUNDS):
             if tally.kills >= share:
                 return
             tally.rounds += 1
             dice = random.Random(f"{seed} {target.name} {tally.rounds}")
-            cast = population(dice, int(guest.check(AVAILABLE)))
+            cast = population(dice, room_kb)
             for kill in _round(guest, cast, folder / f"{target.name.replace(' ', '-')}-{tally.rounds}", tally):
                 count(kill, target, tally)
 
@@ -133,9 +134,10 @@ def _round(guest: Guest, cast: Cast, path: Path, tally: Tally) -> Iterator[Kill]
     stage.play(guest, cast)
     data = guest.pull(stage.RESULT)
     path.with_name(f"{path.name}.cast").write_bytes(data)
-    judged = [kill for kill in judge.kills(cast, outcome(data)) if kill.victim is not None]
-    tally.quiet += not judged
-    yield from judged
+    judged = judge.kills(cast, outcome(data))
+    tally.quiet += all(kill.victim is None for kill in judged)
+    # Where nobody could be killed, it is the model that has to name nobody.
+    yield from (kill for kill in judged if kill.victim is not None or kill.predicted is not None)
 
 
 def count(kill: Kill, target: Target, tally: Tally) -> None:

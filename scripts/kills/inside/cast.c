@@ -3,7 +3,8 @@
  * FILE (rehearsed names are in hex, as they may hold anything), one thing a line, made by casts.py:
  *     group NAME LIMIT_KB SWAP_KB      a memory control group (cgroup v2); SWAP_KB -1: no limit
  *     set PATH VALUE                   a sysctl, set once all are up, put back at the end
- *     end KILLS SECONDS                how many kills to wait for, and for how long; 0 kills: just the seconds
+ *     end KILLS SECONDS                how many kills to wait for, and for how long; 0 kills: just the seconds. Nobody
+ *                                      waits longer than NEXT_MS for a further one, or once all that leak are dead
  *     gated                            wait for GATE_GO when all are up; when it is
  *                                    over, stop them, make GATE_OVER and wait for GATE_END
  *     actor NAME ADJ UID GROUP ROLE A B   a process; GROUP "-" is none; they start in the order of the lines
@@ -61,6 +62,7 @@
 #define SAY 5
 #define LOOK_US 15000
 #define UP_MS 60000
+#define NEXT_MS 8000
 #define REST_MS 400 /* after the last kill: the oom_reaper's word and the victim's end */
 #define ACTORS 256
 #define SAMPLE (48 << 10)
@@ -297,7 +299,8 @@ static int actor(char **words) /* NAME ADJ UID GROUP ROLE A B */
 
 static char out[OUT], samples[2][SAMPLE], cast[64 << 10];
 static int out_size, sample_size[2], latest = -1, kills, reports, log_fd;
-static int actors;
+static int actors, leaking;
+static pid_t leakers[ACTORS]; /* 0: dead, or none of those that leak */
 
 static void tell(const char *data, int size)
 {
@@ -394,8 +397,12 @@ static void bury(void)
 	int status;
 	pid_t pid;
 
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		tellf("D %d %d\n", pid, status);
+		for (int n = 0; n < actors; n++)
+			if (leakers[n] == pid)
+				leakers[n] = 0, leaking--;
+	}
 }
 
 static void start(char **words, int ready, int go, int said)
@@ -417,7 +424,10 @@ static void start(char **words, int ready, int go, int said)
 		execv("/proc/self/exe", arguments);
 		_exit(4);
 	}
-	tellf("A %d %d\n", actors++, pid);
+	tellf("A %d %d\n", actors, pid);
+	if (!strcmp(words[4], "leak") || !strcmp(words[4], "vfork"))
+		leakers[actors] = pid, leaking++;
+	actors++;
 }
 
 struct setting {
@@ -608,10 +618,16 @@ static int direct(const char *file, const char *result)
 	set_all(0);
 	look(latest = 0);
 	close(go[1]);
+	int leak_at_all = leaking;
 	for (long until = now_ms() + end_s * 1000L; now_ms() < until && (!end_kills || kills < end_kills);) {
+		if (kills && leak_at_all && !leaking)
+			break;
 		look(1 - latest);
 		count = reports;
+		int before = kills;
 		hear();
+		if (kills > before)
+			until = now_ms() + NEXT_MS;
 		if (reports == count)
 			latest = 1 - latest; /* no report began while it was taken */
 		bury();

@@ -159,13 +159,21 @@ def kernel_growth(recording: Recording) -> list[KernelGrowth]:
     return sorted(found.values(), key=lambda growth: growth.verdict.grown, reverse=True)
 
 
-def owned_until(boots: list[Boot], index: int, until_ms: int | None = None) -> list[KernelGrowth]:
-    """What nobody can free but its owner, of whatever shape it is in one boot, as if that had ended at a moment."""
+Curves = dict[str, tuple[list[int], list[int]]]  # by name: times (ms) and bytes
+
+
+def owned_until(
+    boots: list[Boot], index: int, until_ms: int | None = None, curves: Curves | None = None
+) -> list[KernelGrowth]:
+    """What nobody can free but its owner, of whatever shape it is in one boot, as if that had ended at a moment.
+
+    ``curves``: what ``owned`` gives for the boot, for those who ask for many moments.
+    """
     boot = boots[index]
     total = boot.latest("meminfo.slow", b"", "MemTotal")
     found = []
     samples = len(boot.sample_at) if until_ms is None else bisect_right(boot.sample_at, until_ms)
-    for name, (times, sizes) in owned(boot).items():
+    for name, (times, sizes) in (owned(boot) if curves is None else curves).items():
         known = len(times) if until_ms is None else bisect_right(times, until_ms)
         times, sizes = times[:known], sizes[:known]
         if not times:
@@ -179,13 +187,13 @@ def owned_until(boots: list[Boot], index: int, until_ms: int | None = None) -> l
     return found
 
 
-def owned(boot: Boot) -> dict[str, tuple[list[int], list[int]]]:
-    """Its curves by name: times (ms) and bytes."""
+def owned(boot: Boot) -> Curves:
+    """The curves of what nobody can free but its owner."""
     total = boot.latest("meminfo.slow", b"", "MemTotal")
     formulas = list(OWNED)
     if total is not None:
         formulas.append((UNACCOUNTED, ACCOUNTED, lambda *kb, all_=total: all_ - sum(kb), False))
-    found = {}
+    found: Curves = {}
     for name, columns, formula, _ in formulas:
         series = _series(boot, columns, formula)
         found[name] = [at for at, _ in series], [size for _, size in series]

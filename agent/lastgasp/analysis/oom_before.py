@@ -112,9 +112,21 @@ class Before:
         return bytes_ * 1000 / ms if ms else 0.0
 
 
-def before(recording: Recording, index: int, at_ms: int, report: Report, choice: Choice, cause: OomCause) -> Before:
-    """Join a report, at a time of ``recording.boots[index]``, with what was recorded before it."""
-    boots, boot = recording.boots, recording.boots[index]
+class Past:
+    """One boot of a recording, with what every report in it needs."""
+
+    def __init__(self, recording: Recording, index: int) -> None:
+        self.boots, self.index, self.boot = recording.boots, index, recording.boots[index]
+        self.owned = owned(self.boot)
+        self.available = next(
+            (points for name in ("MemAvailable", "MemFree") if (points := self.boot.points("meminfo", b"", name))[1]),
+            None,
+        )
+
+
+def before(past: Past, at_ms: int, report: Report, choice: Choice, cause: OomCause) -> Before:
+    """Join a report, at a time of a boot, with what was recorded before it."""
+    boots, index, boot = past.boots, past.index, past.boot
     at_ms = _alive_ms(boot, at_ms, choice)
     samples = bisect_right(boot.sample_at, at_ms)
     if not samples:
@@ -122,11 +134,11 @@ def before(recording: Recording, index: int, at_ms: int, report: Report, choice:
         at = moment(boots, index, at_ms)
         return Before(at, moment(boots, index, boot.first_ms), 0, 0, None, unknown, None, None, (), (), (), (), (), ())
     lives = [life for life in _lives(boots, index, at_ms, choice, cause) if _inside(life, choice, cause, report)]
-    others = [growth for growth in owned_until(boots, index, at_ms) if growth.name != ANONYMOUS]
+    others = [growth for growth in owned_until(boots, index, at_ms, past.owned) if growth.name != ANONYMOUS]
     room = _room(cause, report, choice, boot)
     finding, life, machine = _blame(cause, choice, lives, others, room)
     first_ms, last_ms = boot.sample_at[0], boot.sample_at[samples - 1]
-    times, values = _curve_of(boots, index, life, machine)
+    times, values = _curve_of(past, life, machine)
     if life is not None:
         life.where = Mappings(boots, index).of(life.key, at_ms)
     return Before(
@@ -140,7 +152,7 @@ def before(recording: Recording, index: int, at_ms: int, report: Report, choice:
         machine=machine,
         sizes=tuple(_sizes(boot, times, values, at_ms, last_ms)),
         curve=_cells(boot, times, values, first_ms, at_ms),
-        available=_available(boot, first_ms, at_ms),
+        available=_available(past, first_ms, at_ms),
         also=tuple(
             other for other in lives if other is not life and (other.leaks or took(other, at_ms) >= WEIGHTY * room)
         ),
@@ -257,17 +269,12 @@ def _finding(growth: KernelGrowth) -> Finding:
     return Finding.SHARED if growth.name == SHARED else Finding.KERNEL
 
 
-def _curve_of(
-    boots: list[Boot], index: int, life: Life | None, machine: KernelGrowth | None
-) -> tuple[list[int], list[int]]:
+def _curve_of(past: Past, life: Life | None, machine: KernelGrowth | None) -> tuple[list[int], list[int]]:
     """Times and bytes of the one that it is about."""
-    boot = boots[index]
     if life is not None:
-        times, sizes, _ = anonymous(boot, life.key, boot.page_size)
+        times, sizes, _ = anonymous(past.boot, life.key, past.boot.page_size)
         return times, sizes
-    if machine is not None:
-        return owned(boot)[machine.name]
-    return [], []
+    return past.owned[machine.name] if machine is not None else ([], [])
 
 
 def _held(boot: Boot, times: Sequence[int], values: Sequence[int], at_ms: int) -> int | None:
@@ -293,9 +300,9 @@ def _cells(boot: Boot, times: Sequence[int], values: Sequence[int], from_ms: int
     return tuple(_held(boot, times, values, end) for end in ends)
 
 
-def _available(boot: Boot, from_ms: int, to_ms: int) -> tuple[int | None, ...]:
-    for column in ("MemAvailable", "MemFree"):
-        times, values = boot.points("meminfo", b"", column)
-        if values:
-            return _cells(boot, times, [value * KB for value in values], from_ms, to_ms)
-    return ()
+def _available(past: Past, from_ms: int, to_ms: int) -> tuple[int | None, ...]:
+    if past.available is None:
+        return ()
+    times, values = past.available
+    cells = _cells(past.boot, times, values, from_ms, to_ms)
+    return tuple(None if cell is None else cell * KB for cell in cells)

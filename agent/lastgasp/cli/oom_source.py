@@ -11,7 +11,7 @@ from io import BufferedReader
 from typing import BinaryIO
 
 from lastgasp.analysis.facts import Facts, gather
-from lastgasp.analysis.oom_before import before
+from lastgasp.analysis.oom_before import Past, before
 from lastgasp.analysis.oom_cause import Case
 from lastgasp.oom.choice import Choice, choose
 from lastgasp.oom.parser import Parser, parse
@@ -156,14 +156,15 @@ def _of_recordings(recordings: list[Recording]) -> Source:
         for index, boot in enumerate(recording.boots):
             name = f"the kernel messages of boot {index + 1} in {recording.name}"
             swap_kb = boot.latest("meminfo.slow", b"", "SwapTotal")
+            past: Past | None = None
             for report, choice in _choices(_of_boot(boot), swap_kb):
                 at_ms = _at_ms(boot, report)
                 report.place = replace(report.place, wall=_wall(boot, at_ms))
                 one = explain(report, choice, name)
-                past = None
                 if one.cause.case not in (Case.REFUSED, Case.USER_SPACE):
-                    past = before(recording, index, at_ms, report, choice, one.cause)
-                found.append(replace(one, recorded=said, before=past))
+                    past = past or Past(recording, index)
+                    one = replace(one, before=before(past, at_ms, report, choice, one.cause))
+                found.append(replace(one, recorded=said))
     return Source(found, recordings, facts)
 
 

@@ -85,7 +85,7 @@ def _blame(report: Report, choice: Choice, cause: OomCause, text: Text, told: st
         found.append(f"{_kernel(cause, text)}{more}")
         words = "No process is to blame by its size."
         if holder is not None and cause.memory and holder.kb > NOTABLE * cause.memory.usable_kb:
-            words = f"Of processes only {_named(holder, text)} is large, with {kb(holder.kb)}, and less so."
+            words = f"Among processes only {_named(holder, text)} is large, with {kb(holder.kb)}: less than the kernel."
         found.append(f"{words} Killing one helps only if the kernel holds this memory for it.")
         if report.invoker is not None and b"new_slab" in report.call_trace and choice.model is not None:
             found.append(f"{text(report.invoker)} was asking for more of the kind: a suspect, no more.")
@@ -95,40 +95,48 @@ def _blame(report: Report, choice: Choice, cause: OomCause, text: Text, told: st
         size = cause.memory.parts[Part.FILE]
         found.append(f"File cache of {kb(size)} could not be dropped: it is locked, dirty, or needed all the time.")
     elif case == Case.PROTECTED and holder is not None:
-        found.append(_protected(choice, holder, text, told))
+        found.append(_protected(choice, cause, holder, text, told))
     elif case == Case.ONE_PROCESS and holder is not None:
-        found.append(_largest(choice, holder, text, told))
+        found.append(_largest(choice, cause, holder, text, told))
     elif case == Case.MANY_PROCESSES:
         found.append(_many(cause, text, told))
     elif cause.case == Case.CMA:
         found.append("CMA pages are lent only to what can be moved away: not to the kernel's own data.")
-    elif cause.case == Case.UNKNOWN:
+    elif case == Case.UNKNOWN:
         found.append(
             "The report does not tell where the memory was: only its kill line, or a part of it, is in the log."
         )
+    victim = choice.victim
+    if victim is not None and victim.sacrificed_for not in (None, victim.pid) and holder is not None:
+        freed = cause.victim_kb or 0
+        if victim.sacrificed_for in holder.pids and freed < holder.kb / 10:
+            found.append(f"The child's death freed {kb(freed)} only, so the next kill is near.")
     return found
 
 
-def _largest(choice: Choice, holder: Holder, text: Text, told: str) -> str:
+def _share(cause: OomCause, holder: Holder) -> str:
+    """How much of the whole it held."""
+    whose = "the processes of the group" if cause.case == Case.GROUP else "all processes"
+    return f"{kb(holder.kb)}, {units.percent(holder.share)} of what {whose} held"
+
+
+def _largest(choice: Choice, cause: OomCause, holder: Holder, text: Text, told: str) -> str:
     name = _named(holder, text)
-    share = f"{units.percent(holder.share)} of what all processes held"
+    share = _share(cause, holder)
     if choice.victim is not None and choice.victim.pid in holder.pids:
-        return f"{text(holder.name)} is also who held most: {kb(holder.kb)}, {share}. {told}"
+        return f"{text(holder.name)} is also who held most: {share}. {told}"
     if choice.victim is None:
-        return f"{name} held most: {kb(holder.kb)}, {share}. {told}"
-    return f"Look at {name} rather than at the victim: it held {kb(holder.kb)}, {share}. {told}"
+        return f"{name} held most: {share}. {told}"
+    return f"Look at {name} rather than at the victim: it held {share}. {told}"
 
 
 def _named(holder: Holder, text: Text) -> str:
     return who(holder.name, holder.pids[0] if len(holder.pids) == 1 else None, text)
 
 
-def _protected(choice: Choice, holder: Holder, text: Text, told: str) -> str:
+def _protected(choice: Choice, cause: OomCause, holder: Holder, text: Text, told: str) -> str:
     name = _named(holder, text)
-    return (
-        f"The one to look at is {name}: it held {kb(holder.kb)}, {units.percent(holder.share)} of what all processes"
-        f" held. {_shield(choice, holder)} {told}"
-    )
+    return f"The one to look at is {name}: it held {_share(cause, holder)}. {_shield(choice, holder)} {told}"
 
 
 def _shield(choice: Choice, holder: Holder) -> str:

@@ -184,7 +184,8 @@ def _by_case(case: Case, choice: Choice, cause: OomCause, text: Text, recorded: 
                 " which oom_score_adj does it."
             )
         elif killed:
-            found.append(f"If {name} leaks, no oom_score_adj and no more RAM cures it: both only delay the next kill.")
+            more = "higher limit" if cause.case == Case.GROUP else "more RAM"
+            found.append(f"If {name} leaks, no oom_score_adj and no {more} cures it: both only delay the next kill.")
         return found
     if case == Case.MANY_PROCESSES:
         held = units.size(cause.processes_kb * 1024) if cause.processes_kb is not None else "all"

@@ -50,7 +50,7 @@ def draw_all(screen: Screen, found: Sequence[Explained], whole: bool) -> None:
     events, together = joined(found)
     _summary(screen, events, together)
     pages = _pages(events, whole)
-    shown: list[int] = []  # whole
+    shown: list[tuple[int, list[str]]] = []  # whole, and what they say to do
     for page in pages:
         screen.line()
         _headline(screen, page, len(events))
@@ -61,9 +61,10 @@ def draw_all(screen: Screen, found: Sequence[Explained], whole: bool) -> None:
         else:
             one = events[page.first]
             said = next_steps(one, screen.text)
-            same = next((place for place in shown if next_steps(events[place], screen.text) == said), None)
+            same = next((place for place, steps in shown if steps == said), None)
             draw(screen, one, [f"As for event {same + 1}."] if same is not None else said)
-            shown.append(page.first)
+            if same is None:
+                shown.append((page.first, said))
     if any(page.brief and events[page.first].report.refusal is None for page in pages):
         screen.line()
         screen.line("What repeats is told in brief: --all tells every event whole.", "dim")

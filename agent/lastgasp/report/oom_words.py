@@ -122,6 +122,8 @@ def why_not(report: Report, cause: OomCause, text: Text) -> str:
     name = text(zone.name)
     if case == Case.FRAGMENTED:
         return f", but the {kb(zone.usable_kb)} free in zone {name} were in pieces, none of that size"
+    if case != Case.LOWMEM:
+        zone = max(allowed, key=lambda one: (one.managed_kb or 0, one.free_kb))  # the others are kept for those below
     free, least = _pair(zone.usable_kb, zone.min_kb)
     if case == Case.LOWMEM:
         return (
@@ -162,14 +164,13 @@ def ended(report: Report, choice: Choice, text: Text) -> str:
     if parent is not None:
         names = [entry.process.name for entry in choice.ranking if entry.pid == parent]
         chosen = who(names[0], parent, text) if names else f"pid {parent}"
-        words = f"the kernel chose {chosen} and killed its child {who(victim.name, victim.pid, text)} in its place"
+        words = f"the kernel chose {chosen} and, as kernels before 5.1 do, killed a child of it in its place:"
+        words += f" {who(victim.name, victim.pid, text)}"
     held = victim_kb(victim)
     if held is not None:
         words += f", which held {kb(held)}"
     if report.allocating_task:
         words += ", because it was the one that asked (vm.oom_kill_allocating_task)"
-    if parent is not None:
-        words += ", as kernels before 5.1 do"
     if len(report.victims) > 1 and report.group_kill is not None:
         rest = len(report.victims) - 1
         words += f", and with it {units.count(rest, 'other process', 'other processes')} of its group (oom.group)"

@@ -61,6 +61,7 @@ class Tally:
     bare: int = 0  # kill lines without a table
     quiet: int = 0  # rounds without any kill
     unknown: int = 0  # lines of reports that the parser did not understand
+    stopped: bool = False  # the user wants no more; a round goes on to its end
     causes: Counter[str] = field(default_factory=Counter)
     unseen: Counter[str] = field(default_factory=Counter)
 
@@ -79,11 +80,19 @@ def kills(number: int, seed: int, wanted: list[Target], folder: Path, jobs: int)
     print(f"seed {seed}: {number} kills over {', '.join(target.name for target in wanted)}", flush=True)
     shares = [number // len(wanted) + (n < number % len(wanted)) for n in range(len(wanted))]
     started = time.monotonic()
+    tallies = [Tally() for _ in wanted]
     with ThreadPoolExecutor(jobs) as pool:
-        started_all = [
-            pool.submit(_target, target, share, seed, folder) for target, share in zip(wanted, shares, strict=True)
-        ]
-        tallies = [one.result() for one in started_all]
+        try:
+            running = [
+                pool.submit(_target, target, share, tally, seed, folder)
+                for target, share, tally in zip(wanted, shares, tallies, strict=True)
+            ]
+            for one in running:
+                one.result()
+        except BaseException:
+            for tally in tallies:
+                tally.stopped = True
+            raise
     print(table(wanted, tallies))
     print(f"{sum(tally.kills for tally in tallies)} kills in {time.monotonic() - started:.0f} s")
     unexplained = sum(tally.causes[Cause.UNEXPLAINED.value] for tally in tallies)
@@ -93,11 +102,10 @@ def kills(number: int, seed: int, wanted: list[Target], folder: Path, jobs: int)
     return int(bool(unexplained or short))
 
 
-def _target(target: Target, share: int, seed: int, folder: Path) -> Tally:
+def _target(target: Target, share: int, tally: Tally, seed: int, folder: Path) -> None:
     """All of one target's kills, guest after guest."""
-    tally = Tally()
     fruitless = 0
-    while tally.kills < share and fruitless < LOST_LIMIT:
+    while tally.kills < share and fruitless < LOST_LIMIT and not tally.stopped:
         before = tally.kills
         try:
             _guest(target, tally, share, seed, folder)
@@ -106,7 +114,6 @@ def _target(target: Target, share: int, seed: int, folder: Path) -> Tally:
             print(f"{target.name}: guest {tally.guests} was lost: {error}", file=sys.stderr, flush=True)
         fruitless = fruitless + 1 if tally.kills == before else 0
         print(f"{target.name}: {tally.right} of {tally.kills} right", file=sys.stderr, flush=True)
-    return tally
 
 
 def _guest(target: Target, tally: Tally, share: int, seed: int, folder: Path) -> None:
@@ -119,7 +126,7 @@ def _guest(target: Target, tally: Tally, share: int, seed: int, folder: Path) ->
             guest.check(ZRAM.format(bytes=24 << 20))
         room_kb = int(guest.check(AVAILABLE))
         for _ in range(BOOT_ROUNDS):
-            if tally.kills >= share:
+            if tally.kills >= share or tally.stopped:
                 return
             tally.rounds += 1
             dice = random.Random(f"{seed} {target.name} {tally.rounds}")

@@ -16,6 +16,7 @@ from kills.judge import Kill
 from kills.population import population
 from kills.scenarios import SCENARIOS
 from lastgasp.analysis.oom_cause import Case
+from lastgasp.oom.choice import Cause
 
 CASTS = Path(__file__).parent / "casts"
 # The limits of inside/cast.c.
@@ -149,3 +150,40 @@ def test_all_kernels_are_targets_and_one_can_be_asked_for() -> None:
         "arm64 6.1",
     ]
     assert [one.name for one in many.targets("arm64", "6.12")] == ["arm64 6.12"]
+
+
+def test_kills_are_shared_among_the_targets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shares = []
+
+    def guest(target: many.Target, tally: many.Tally, share: int, seed: int, folder: Path) -> None:
+        shares.append((target.name, share, seed))
+        tally.kills += share
+        tally.right += share
+
+    monkeypatch.setattr(many, "_guest", guest)
+    assert many.kills(7, 11, many.targets("armhf", None), tmp_path, 1) == 0
+    assert shares == [("armhf 5.10", 2, 11), ("armhf 6.1", 2, 11), ("armhf 6.12", 2, 11), ("armhf 7.2", 1, 11)]
+    said = capsys.readouterr().out
+    assert said.startswith("seed 11: 7 kills over armhf 5.10, ") and "| all | 7 | 7 (100.0 %) |" in said
+
+
+def test_a_target_whose_guests_are_lost_one_after_another_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def guest(target: many.Target, tally: many.Tally, share: int, seed: int, folder: Path) -> None:
+        raise BedError("it ended")
+
+    monkeypatch.setattr(many, "_guest", guest)
+    assert many.kills(5, 1, many.targets("arm64", None), tmp_path, 1) == 1
+    assert "fewer kills than asked for on arm64 6.1" in capsys.readouterr().out
+
+
+def test_a_miss_that_nothing_explains_is_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def guest(target: many.Target, tally: many.Tally, share: int, seed: int, folder: Path) -> None:
+        tally.kills += share
+        tally.causes[Cause.UNEXPLAINED.value] += 1
+
+    monkeypatch.setattr(many, "_guest", guest)
+    assert many.kills(1, 1, many.targets("arm64", None), tmp_path, 1) == 1

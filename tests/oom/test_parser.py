@@ -380,3 +380,23 @@ def test_a_name_of_what_begins_a_report_begins_none() -> None:
     assert [victim.name for victim in report.victims] == [b" invoked oom-killer: "]
     cut = the([at(5, b"x invoked oom-killer: gfp_m"), at(5, b"Mem-Info:")])
     assert cut.invoker == b"x" and cut.lines == 2
+
+
+def of_host(host: bytes, lines: list[bytes], clock: bool, seconds: int = 0) -> list[bytes]:
+    """As a log server writes them: with the host's name, with or without the kernel's own clock."""
+    plain = [line.split(b"] ", 1) for line in lines]
+    stamp = b"Mar  3 10:00:01 " + host + b" kernel: "
+    return [stamp + (b"[%5d.%s] " % (seconds, head.split(b".")[1]) if clock else b"") + text for head, text in plain]
+
+
+@pytest.mark.parametrize("clock", [False, True])
+def test_reports_of_two_hosts_in_a_log_servers_file_are_told_apart(clock: bool) -> None:
+    other = (LOGS / "armhf-memcg-group.txt").read_bytes().splitlines(keepends=True)
+    other = other[next(index for index, line in enumerate(other) if b"invoked" in line) :]
+    first, second = of_host(b"alpha", BLOCK, clock, 9), of_host(b"beta", other, clock, 900_000)
+    mixed = [line for index in range(99) for line in (first[index : index + 1] + second[index : index + 1])]
+    a, b = parse(mixed)
+    assert content(a) == content(the(BLOCK)) and content(b) == content(the(other))
+    reaper = b"oom_reaper: reaped process 95 (leaker), now anon-rss:4kB, file-rss:0kB, shmem-rss:8kB"
+    (done,) = parse([*first, b"Mar  3 10:00:02 beta kernel: " + reaper + b"\n"])
+    assert not done.victims[0].reaped

@@ -46,7 +46,7 @@ def test_times_are_taken_from_where_they_stand() -> None:
     assert split(b"[   12.345678] a") == Line(b"a", 12_345_678, prefixed=True)
     assert split(b"<6>[12.3] a") == Line(b"a", 12_300_000, level=6, prefixed=True)
     assert split(b"Mar  3 10:00:01 host kernel: [   12.345678] a") == Line(
-        b"a", 12_345_678, b"Mar  3 10:00:01", program=b"kernel", prefixed=True
+        b"a", 12_345_678, b"Mar  3 10:00:01", program=b"kernel", prefixed=True, host=b"host"
     )
     assert split(b"Mon Mar  3 10:00:01 2025 kern.warn kernel: [   12.345678] a") == Line(
         b"a", 12_345_678, b"Mon Mar  3 10:00:01 2025", level=4, program=b"kernel", prefixed=True

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import IntEnum
 
+from lastgasp.oom.log import Line
 from lastgasp.oom.report import Memcg, Report, Victim
 
 MOST_UNKNOWN = 20
@@ -29,6 +30,7 @@ class Block:
 
     report: Report
     caller: bytes | None = None
+    host: bytes | None = None
     prefixed: bool = False  # its lines have the kernel's clock, so those without are somebody else's
     section: Section = Section.HEAD
     columns: tuple[bytes, ...] | None = None
@@ -41,6 +43,14 @@ class Block:
     known_unknown: int = 0  # of the unknown ones, how many stood before that
     quiet: int = 0  # lines since then
     finished: bool = False
+
+    def excludes(self, line: Line) -> bool:
+        """Whether this line is surely of another machine, or of another caller."""
+        return _differ(self.host, line.host) or _differ(self.caller, line.caller)
+
+    def of_host(self, line: Line) -> bool:
+        """Whether this line may be of the same machine."""
+        return not _differ(self.host, line.host)
 
     def memcg(self, **values: object) -> None:
         """Learn something of the control group."""
@@ -56,3 +66,7 @@ class Block:
                 return
         if len(victims) < MOST_ROWS:
             victims.append(victim)
+
+
+def _differ(one: bytes | None, other: bytes | None) -> bool:
+    return one is not None and other is not None and one != other

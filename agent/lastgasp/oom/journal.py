@@ -15,7 +15,7 @@ from lastgasp.oom.log import KERNEL_TAGS, LEVELS, LONGEST, Line
 
 MOST = 1 << 16
 MESSAGES = ("MESSAGE", "msg")
-WANTED = {*MESSAGES, "PRIORITY", "pri", "time", "_TRANSPORT", "SYSLOG_IDENTIFIER"}
+WANTED = {*MESSAGES, "PRIORITY", "pri", "time", "_TRANSPORT", "SYSLOG_IDENTIFIER", "_HOSTNAME"}
 WANTED |= {"_SOURCE_MONOTONIC_TIMESTAMP", "__MONOTONIC_TIMESTAMP", "__REALTIME_TIMESTAMP"}
 STARTS = (b"{", b"_", b"\x1e")  # of a line that may begin an entry; b"" where the line is empty
 VERBOSE = re.compile(
@@ -159,6 +159,7 @@ def _line(fields: dict[str, object]) -> Line | None:
         program=program,
         kernel=program in KERNEL_TAGS if program is not None else transport in (None, b"kernel"),
         prefixed=True,
+        host=_bytes(fields.get("_HOSTNAME")),
     )
 
 

@@ -29,7 +29,7 @@ PSTORE = re.compile(rb"(?:\w{1,16}#\d{1,6} Part\d{1,6}|={4}\d{1,12}\.\d{1,9}(?:-
 NUMBER = re.compile(rb"<(\d{1,3})>")
 DECODED = re.compile(FACILITY + rb" {0,9}:" + LEVEL + rb" {0,9}: ?")
 RFC5424 = re.compile(
-    rb"1 (\S{1,40}) \S{1,255} (\S{1,48}) \S{1,128} \S{1,32} (?:-|(?:\[[^\]]{0,2000}\]){1,9}) ?(?:\xef\xbb\xbf)?"
+    rb"1 (\S{1,40}) (\S{1,255}) (\S{1,48}) \S{1,128} \S{1,32} (?:-|(?:\[[^\]]{0,2000}\]){1,9}) ?(?:\xef\xbb\xbf)?"
 )
 UPTIME = re.compile(  # with what vendors put behind it: [ 12.345678,0] [ 12.345678 / 03-03 10:00:01.123] [ 12.345678s]
     rb"\[ {0,9}(\d{1,10})\.(\d{1,9})(?: {0,4}<[^>\]]{0,20}>|,\d{1,3}| / \d\d-\d\d [\d:.]{8,12}|s)?\]"
@@ -52,10 +52,10 @@ BRACKETED = re.compile(
     rb"| {0,9}\+\d{1,9}\.\d{1,9}|\d{1,10}\.\d{1,9} +\d{1,10}\.\d{1,9})\] ?"
 )
 TAG = re.compile(
-    rb"(?:\S{1,255} )?" + FACILITY + rb"\." + LEVEL + rb" ([^\s:\[]{1,64})(?:\[\d{1,10}\])?: ?"
-    rb"|(?!Hardware name: )\S{1,255} ()([^\s:\[]{1,64})(?:\[\d{1,10}\])?: ?"
+    rb"(?:(\S{1,255}) )?" + FACILITY + rb"\." + LEVEL + rb" ([^\s:\[]{1,64})(?:\[\d{1,10}\])?: ?"
+    rb"|(?!Hardware name: )(\S{1,255}) ([^\s:\[]{1,64})(?:\[\d{1,10}\])?: ?"
 )
-MONOTONIC = re.compile(rb"\S{1,255} (?:(kernel)|([^\s:\[]{1,64})\[\d{1,10}\]): ?")
+MONOTONIC = re.compile(rb"(\S{1,255}) (?:(kernel)|([^\s:\[]{1,64})\[\d{1,10}\]): ?")
 LOGCAT = re.compile(rb"(?:\S{1,20} +)?(\d{1,10}) +\d{1,10} [VDIWEF] (\S{0,64}) *: ")
 LOGCAT_BRIEF = re.compile(rb"[VDIWEF]/([^\s(]{1,64}) *\( *\d{1,10}\): ")
 # The running task, as some vendors' kernels print it: [1:  kworker/1:2:  345], (1)[345:kworker/1:2],
@@ -81,6 +81,7 @@ class Line:
     program: bytes | None = None  # who says it, where syslog tells
     kernel: bool = True
     prefixed: bool = False  # something was before the text
+    host: bytes | None = None  # whose log it is, where that of several is in one file
     goes_on: bool = False  # a record of /dev/kmsg of which more may follow
     continues: bool = False  # that is more of the one before
 
@@ -117,12 +118,12 @@ def _record(match: re.Match[bytes], first: int = 1) -> Line:
 
 def _prefixes(text: bytes) -> Line:
     at = 0
-    wall = program = caller = None
+    wall = program = caller = host = None
     level = uptime_us = None
     if match := NUMBER.match(text):
         level, at = int(match[1]) & 7, match.end()
     if level is not None and (match := RFC5424.match(text, at)):
-        wall, program, at = match[1], match[2], match.end()
+        wall, host, program, at = match[1], match[2], match[3], match.end()
     elif match := BRACKETED.match(text, at):
         wall, at = match[1].strip(), match.end()
     elif match := DATE.match(text, at):
@@ -136,8 +137,8 @@ def _prefixes(text: bytes) -> Line:
             elif tag := LOGCAT_BRIEF.match(text, at):
                 program, at = tag[1], tag.end()
             elif wall[2:3] != b":" and (tag := TAG.match(text, at)):  # a mere time is a terminal's, without a host
-                level = LEVELS.get(tag[1] or b"", level)
-                program, at = tag[2] or tag[4], tag.end()
+                level = LEVELS.get(tag[2] or b"", level)
+                host, program, at = tag[1] or tag[4], tag[3] or tag[5], tag.end()
                 if program in KERNEL_TAGS:
                     text, at = _of_syslog(text, at)
     elif match := LOGCAT_BRIEF.match(text):
@@ -149,7 +150,7 @@ def _prefixes(text: bytes) -> Line:
         if match := VENDOR.match(text, at):
             caller, at = caller or b"T" + (match[1] or match[2] or match[3] or match[4]), match.end()
         elif program is None and (match := MONOTONIC.match(text, at)):
-            program, at = match[1] or match[2], match.end()
+            host, program, at = match[1], match[2] or match[3], match.end()
     elif (program is None or program in KERNEL_TAGS) and (match := ANYWHERE.search(text, at)):
         if match[3]:
             return _record(match, 3)
@@ -157,7 +158,8 @@ def _prefixes(text: bytes) -> Line:
         clock = UPTIME.match(text, match.start(2))
         if clock:
             uptime_us, caller, at = _micros(clock[1], clock[2]), clock[3], clock.end()
-    return Line(text[at:], uptime_us, wall, caller, level, program, program is None or program in KERNEL_TAGS, at > 0)
+    kernel = program is None or program in KERNEL_TAGS
+    return Line(text[at:], uptime_us, wall, caller, level, program, kernel, at > 0, host)
 
 
 def _of_syslog(text: bytes, at: int) -> tuple[bytes, int]:

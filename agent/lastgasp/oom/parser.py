@@ -6,9 +6,9 @@ belong to it: ten seconds of the kernel's clock or some hundred lines after its 
 late. Nothing is keyed on a kernel's version. No input raises; work is linear in the input, and memory is bounded: of
 one report at most MOST_TASKS rows, at most MOST_OPEN reports at a time.
 
-Lines of several reports are told apart by the caller's tag where the kernel prints one, else by their order. A line
-that is cut, or has other output in it, costs itself; a line of something else in the middle of a report counts in
-``lines`` and stands in ``unknown``.
+Lines of several reports are told apart by the host and the caller's tag where the log has these, else by their order.
+A line that is cut, or has other output in it, costs itself; a line of something else in the middle of a report counts
+in ``lines`` and stands in ``unknown``.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ class Parser:
         text = line.text
         if text.startswith(REBOOT):
             for block in self._open:
-                block.finished = True
+                block.finished = block.finished or block.of_host(line)
             return
         if parse_header.begin(text) >= 0:
             self._begin(line)
@@ -126,7 +126,7 @@ class Parser:
             self._sysrq = self._line, line.uptime_us
             return
         if text.startswith(b"oom_reaper:"):
-            owner = parse_kill.reaped(text, self._open)
+            owner = parse_kill.reaped(text, [block for block in self._open if block.of_host(line)])
             if owner:
                 self._count(owner, line, True)
             return
@@ -147,11 +147,11 @@ class Parser:
     def _begin(self, line: Line) -> None:
         """A first line: what is open of the same caller, and not complete, ends here."""
         for block in self._open:
-            if block.caller == line.caller or line.caller is None:
+            if block.of_host(line) and (block.caller == line.caller or line.caller is None):
                 block.finished = block.finished or not block.report.complete
         text = line.text
         before = self._before
-        if before.uptime_us is not None and before.uptime_us == line.uptime_us and before.caller == line.caller:
+        if before.uptime_us is not None and before.uptime_us == line.uptime_us and _who(before) == _who(line):
             joined = before.text + b"\n" + text
             if 0 < parse_header.begin(joined) <= parse_header.COMM and b" " not in before.text:
                 text = joined  # a newline in the name
@@ -165,14 +165,14 @@ class Parser:
         self._count(block, line, True)
 
     def _new(self, line: Line) -> Block:
-        block = Block(Report(Place(self._line, self._line, line.uptime_us, line.wall)), line.caller, line.prefixed)
+        block = Block(Report(Place(self._line, self._line, line.uptime_us, line.wall)), *_who(line), line.prefixed)
         self._open.append(block)
         return block
 
     def _owner(self, line: Line) -> Block | None:
         """The report that this line would belong to."""
         for block in reversed(self._open):
-            if block.finished or (line.caller is not None and block.caller is not None and line.caller != block.caller):
+            if block.finished or block.excludes(line):
                 continue
             if block.report.complete and self._begins_another(block, line.text):
                 continue
@@ -237,7 +237,7 @@ class Parser:
         starts = [match.start() for match in NEXT.finditer(line.text)]
         if not starts:
             return False
-        self._piece(split(line.text[starts[-1] :]))
+        self._piece(replace(split(line.text[starts[-1] :]), host=line.host))
         return True
 
     def _count(self, block: Block, line: Line, known: bool) -> None:
@@ -256,6 +256,8 @@ class Parser:
 
     def _age(self, line: Line) -> None:
         for block in self._open:
+            if not block.of_host(line):
+                continue
             block.quiet += 1
             complete = block.report.complete
             if block.quiet > (LATE_LINES if complete else GAP_LINES):
@@ -274,6 +276,10 @@ class Parser:
         for report in reports:
             last = report.place.first_line + report.lines - 1
             self._open.append(Block(report, last_line=last, finished=True))
+
+
+def _who(line: Line) -> tuple[bytes | None, bytes | None]:
+    return line.caller, line.host
 
 
 def parse(lines: Iterable[bytes]) -> Iterator[Report]:

@@ -119,3 +119,13 @@ def test_a_recording_without_a_sample_says_so(tmp_path: Path) -> None:
     for text in ("end", "oom", "0:00:10"):
         with pytest.raises(InstantError, match="holds no sample"):
             find(recording, text)
+
+
+def test_a_recording_that_claims_to_last_for_ages_is_asked_back_at_once(tmp_path: Path) -> None:
+    """A damaged one can: there are as many days in it as one likes."""
+    scene = Scene(tmp_path / "ring").boot()
+    scene.record(60)
+    recording = scene.flush().load()
+    recording.boots[0].last_ms = 1 << 60
+    with pytest.raises(InstantError, match=r"can be .* here: give one of these"):
+        find(recording, "14:00:20")

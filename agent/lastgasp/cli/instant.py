@@ -13,6 +13,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from itertools import islice
 
 from lastgasp.analysis.instants import Instant, before_kill, last_sample
 from lastgasp.analysis.live import sample_at
@@ -26,6 +27,7 @@ CLOCK = re.compile(r"(uptime[ :])?\s*(?:(\d{1,5}) d )?(\d{1,6}):([0-5]\d):([0-5]
 FORMS = 'wants 1:02:03 (uptime, or time of day), 2026-11-23T14:03:10Z, end, oom, or mark:"text"'
 DAY_MS = 86_400_000
 MARKS_TOLD = 4
+DAYS_TOLD = 3  # a damaged recording can claim to last for ages
 
 
 class InstantError(ValueError):
@@ -102,7 +104,7 @@ def _clock(recording: Recording, at_ms: int, uptime: bool, text: str, index: int
     numbers = range(len(boots)) if index is None else (index,)
     found = [(number, at_ms) for number in numbers if _covers(boots[number], at_ms)][-1:]
     if not uptime and at_ms < DAY_MS:
-        found += [(number, day) for number in numbers for day in _days(boots[number], at_ms)]
+        found += [(number, day) for number in numbers for day in islice(_days(boots[number], at_ms), DAYS_TOLD)]
     if len(found) == 1:
         return _sample(recording, found[0][0], found[0][1], text)
     if not found:
@@ -118,7 +120,7 @@ def _days(boot: Boot, at_ms: int) -> Iterable[int]:
     offset = boot.offset_ns
     if offset is None or not boot.sample_at:
         return
-    first_ms = boot.first_ms + offset // 1_000_000
+    first_ms = boot.sample_at[0] + offset // 1_000_000
     midnight = first_ms - first_ms % DAY_MS
     last_ms = boot.last_ms + offset // 1_000_000
     while midnight <= last_ms:

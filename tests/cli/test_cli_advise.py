@@ -11,6 +11,7 @@ import pytest
 
 from lastgasp.cli.main import main
 from oom.logs import KERNEL_LOGS, LOGS
+from oomstories import STORIES as BEFORE_KILLS
 from scene import MACHINE, Scene
 from stories import STORIES
 
@@ -117,8 +118,42 @@ def test_a_recording_without_a_kill_is_advised_on(capsys: Capture, tmp_path: Pat
     path = tmp_path / "ring.lgr"
     STORIES["nobody_leaks"](path)
     text = said(capsys, str(path))
-    assert text.startswith("Nobody was killed in this recording and nothing leaks; at least ")
-    assert "There is no OOM report in this recording" in text
+    assert text.startswith("There is no OOM report in this recording, and nothing leaks beyond doubt; at least ")
+    assert "This is from the recording's settings and growth alone." in text
+
+
+@pytest.mark.parametrize(
+    ("story", "begins"),
+    [
+        (
+            "leak_ends_in_its_kill",
+            "No setting cures this: leaker leaks, and has to be mended. Tuning only delays it: at ",
+        ),
+        ("large_but_steady", "Settings can help here: by the recording leaker does not leak (steady)."),
+        ("sawtooth", "Settings can help here: by the recording leaker does not leak (sawtooth)."),
+        ("too_short", "Whether a setting cures this is open: if leaker leaks,"),
+        ("tmpfs_fills", "No setting cures this: what makes shared memory and tmpfs files grow has to be found."),
+    ],
+)
+def test_what_was_recorded_before_the_kill_decides(capsys: Capture, tmp_path: Path, story: str, begins: str) -> None:
+    path = tmp_path / "ring.lgr"
+    BEFORE_KILLS[story](path)
+    text = said(capsys, str(path))
+    assert text.startswith(begins)
+    assert ("oom_score_adj of leaker" in text) == (story != "leak_ends_in_its_kill")
+
+
+def test_a_kill_that_was_only_counted_is_told(capsys: Capture, tmp_path: Path) -> None:
+    path = tmp_path / "ring.lgr"
+    scene = Scene(path, interval_s=5).boot()
+    scene.run(100, b"init", 300)
+    scene.record(300)
+    scene.oom_kills = 2
+    scene.record(300)
+    scene.stop()
+    assert said(capsys, str(path)).startswith(
+        "The kernel counted 2 OOM kills, but wrote no report into this recording,"
+    )
 
 
 def test_settings_that_do_not_fit_are_told_without_a_kill(capsys: Capture, tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ def test_damaged_reports_are_explained_as_far_as_they_go(path: Path) -> None:
         if found:
             evidences = [Evidence(one.report, one.choice, one.cause, {}, (), False) for one in found]
             advices = together(evidences)
-            answer = advice.verdict(evidences[main_event(evidences)], found[0].grown, visible)
+            answer = advice.verdict(evidences[main_event(evidences)], found[0].grown, None, visible)
             advice.draw(screen, answer, advices, list(advice.others(advices, {})), len(found))
         text = draw(found, screen) if found else ""
         assert all(columns(line) <= WIDTH for line in text.splitlines())

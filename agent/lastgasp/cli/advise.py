@@ -14,6 +14,7 @@ from lastgasp.analysis.advice_recording import advise_recording
 from lastgasp.analysis.advice_together import main_event, together
 from lastgasp.analysis.facts import Facts
 from lastgasp.analysis.standing import Standing, standing
+from lastgasp.analysis.trend import Shape
 from lastgasp.cli.oom_source import Source, read
 from lastgasp.report import advice as drawn
 from lastgasp.report import units
@@ -71,7 +72,7 @@ def run(options: argparse.Namespace) -> int:
     drawn.draw(screen, advised.answer, advised.advices, advised.others, len(advised.events))
     screen.line()
     if advised.main is None:
-        screen.wrap("There is no OOM report in this recording: this is from its settings and growth alone.", "", "")
+        screen.wrap("This is from the recording's settings and growth alone.", "", "")
     else:
         report = advised.events[advised.main].report
         which = f"on the report of {when(report, screen)}, line {report.place.first_line:,}"
@@ -95,8 +96,7 @@ def _advised(source: Source, text: Text) -> Advised:
     events, _ = joined(source.found)
     leaks = [leak for facts in source.facts for leak in _leaks(facts)]
     if not events:
-        samples = sum(facts.span.samples for facts in source.facts)
-        answer = drawn.of_recording(standings[0], leaks, samples, text)
+        answer = drawn.of_recording(standings[0], source.facts[0], leaks, text)
         return Advised(answer, general, list(drawn.others(general, settings)), [], None)
     evidences = [
         Evidence(one.report, one.choice, one.cause, settings, _blamed(one) or leaks, bool(source.recordings))
@@ -106,7 +106,7 @@ def _advised(source: Source, text: Text) -> Advised:
     known = {advice.key for advice in advices}
     advices += [advice for advice in general if advice.key not in known]
     main = main_event(evidences)
-    answer = drawn.verdict(evidences[main], events[main].grown, text)
+    answer = drawn.verdict(evidences[main], events[main].grown, events[main].before, text)
     return Advised(answer, advices, list(drawn.others(advices, settings)), events, main)
 
 
@@ -126,7 +126,8 @@ def _blamed(one: Explained) -> Sequence[Leak]:
     if before.program is not None:
         return (Leak(before.program.name, before.per_s),)
     assert before.machine is not None
-    return (Leak(before.machine.name.encode(), before.per_s, program=False),)
+    per_s = before.per_s if before.machine.verdict.shape is Shape.LEAK else 0.0  # else no trend to reckon with
+    return (Leak(before.machine.name.encode(), per_s, program=False),)
 
 
 def _refused_at(one: Standing) -> bytes | None:

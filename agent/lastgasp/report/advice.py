@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from lastgasp.analysis.advice import Advice, Evidence, Leak, cured_by_settings
+from lastgasp.analysis.facts import Facts
+from lastgasp.analysis.oom_before import Before, Finding
 from lastgasp.analysis.oom_cause import Case, inner
 from lastgasp.analysis.oom_series import TableGrowth
 from lastgasp.analysis.standing import Standing
@@ -17,6 +19,7 @@ from lastgasp.report.screen import Screen
 from lastgasp.report.tunables import TUNABLES
 
 MORE_BYTES = 64 << 20
+SHORT_MS = 60_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +32,8 @@ class Other:
     caution: str
 
 
-def verdict(evidence: Evidence, grown: TableGrowth | None, text: Text) -> str:
-    """The sentence at the head, on the main report."""
+def verdict(evidence: Evidence, grown: TableGrowth | None, before: Before | None, text: Text) -> str:
+    """The sentence at the head, on the main report: ``grown`` by other reports, ``before`` by a recording."""
     if evidence.leaks:
         return of_leak(evidence.leaks[0], evidence.cause.case == Case.GROUP, text)
     cured = cured_by_settings(evidence)
@@ -38,6 +41,16 @@ def verdict(evidence: Evidence, grown: TableGrowth | None, text: Text) -> str:
     if cured is False:
         what = "kernel memory" if Case.KERNEL in (evidence.cause.case, evidence.cause.within) else "files in tmpfs"
         return f"No setting cures this: {what} filled the RAM, and no kill brings that back. Find who makes it grow."
+    if cured is None and before is not None and before.program is not None:
+        name = text(before.program.name)
+        if before.finding == Finding.MAY_LEAK:
+            return (
+                f"Whether a setting cures this is open: {name} may leak, by the recording; if it does, all of them only"
+                " delay the next kill."
+            )
+        if before.finding != Finding.TOO_SHORT:
+            shape = before.program.verdict.shape
+            return f"Settings can help here: by the recording {name} does not leak ({shape}). Each has its price."
     if cured is None and holder is not None and grown is not None:
         sure = grown.confidence is not Confidence.LOW
         begin = "Most likely no setting cures this" if sure else "Whether a setting cures this is open"
@@ -68,13 +81,18 @@ def of_leak(leak: Leak, group: bool, text: Text) -> str:
     return words
 
 
-def of_recording(standing: Standing, leaks: Sequence[Leak], samples: int, text: Text) -> str:
-    """The sentence at the head where nobody was killed."""
+def of_recording(standing: Standing, facts: Facts, leaks: Sequence[Leak], text: Text) -> str:
+    """The sentence at the head where there is no report."""
     if leaks:
         return of_leak(leaks[0], False, text)
-    if not samples:
+    if not facts.span.samples:
         return "Nothing can be advised: the recording has no sample that can be decoded."
-    words = "Nobody was killed in this recording and nothing leaks"
+    words = "There is no OOM report in this recording"
+    if facts.kills_counted:
+        counted = units.count(facts.kills_counted, "OOM kill")
+        words = f"The kernel counted {counted}, but wrote no report into this recording"
+    short = facts.span.recorded_ms < SHORT_MS
+    words += ", and it is too short to tell who leaks" if short else ", and nothing leaks beyond doubt"
     if standing.available_least_kb is not None and standing.ram_kb:
         share = units.percent(standing.available_least_kb / standing.ram_kb)
         words += f"; at least {units.size(standing.available_least_kb * 1024)} ({share} of RAM) were available"

@@ -119,7 +119,7 @@ def _target(target: Target, share: int, tally: Tally, seed: int, folder: Path) -
 def _guest(target: Target, tally: Tally, share: int, seed: int, folder: Path) -> None:
     swaps = tally.guests % 2 == 1
     tally.guests += 1
-    files = [stage.program(folder, target.board.arch)]
+    files = stage.programs(folder, target.board.arch)
     setup = Setup(target.board, target.kernel, MEM, files=files, modules=[*ZRAM_MODULES] if swaps else [])
     with open(folder / f"{target.name.replace(' ', '-')}.console", "ab") as console, booted(setup, console) as guest:
         if swaps:

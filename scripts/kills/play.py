@@ -61,7 +61,7 @@ def _plain(bench: Bench, wanted: Scenario) -> Setup:
         bench.board,
         bench.kernel,
         MEM,
-        files=[stage.program(bench.folder, bench.board.arch)],
+        files=stage.programs(bench.folder, bench.board.arch),
         modules=list(wanted.modules),
         append=wanted.append,
         may_reset=wanted.panics,
@@ -71,7 +71,7 @@ def _plain(bench: Bench, wanted: Scenario) -> Setup:
 def _with_agent(bench: Bench, wanted: Scenario, name: str, data: Path | None, ring: str) -> Setup:
     settings = SETTINGS | {"ring_path": ring} | ({"tune": wanted.tuned} if wanted.tuned else {})
     setup = bench.setup(name, data, settings, mem=MEM, modules=list(wanted.modules), append=wanted.append, counted=True)
-    setup.files.append(stage.program(bench.folder, bench.board.arch))
+    setup.files.extend(stage.programs(bench.folder, bench.board.arch))
     return setup
 
 
@@ -107,7 +107,7 @@ def _on_ubifs(bench: Bench, wanted: Scenario, name: str, checks: Checks) -> None
     setup = bench.setup(
         name, None, SETTINGS | {"ring_path": UBIFS.ring}, mem=UBIFS_MEM, modules=MODULES, programs=PROGRAMS
     )
-    setup.files.append(stage.program(bench.folder, bench.board.arch))
+    setup.files.extend(stage.programs(bench.folder, bench.board.arch))
     ring = bench.file(f"{name}.ring")
     with device(setup, bench.file(f"{name}.console")) as there:
         there.guest.check(f"{UBIFS.find}\n{UBIFS.mount}")

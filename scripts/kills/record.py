@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,31 +16,39 @@ from rehearsals.checks import Checks
 from rehearsals.recordings import Told, around_ms, not_kept, of_report
 
 NEAR_MS = 2_000
-LEAKED_KB = 1024  # so much, at least, is in the largest mapping of a process that leaks
+LEAKED_KB = 64  # one step of a leak; how far it had come when it was read, is left to the agent
 
 
 def check(checks: Checks, ring: Path, scenario: Scenario, found: Outcome) -> None:
-    """The whole report, a sample shortly before it, the grower's mappings; and the laptop's answer from these."""
+    """Every report whole, a sample shortly before it, the grower's mappings; and the laptop's answer from these."""
     told = Told(ring)
     boot = told.recording.boots[-1]
-    records = of_report(found.log)
-    missing = not_kept(boot, records)
-    checks.check(
-        bool(records) and not missing,
-        f"the ring holds the OOM report byte for byte: {len(records) - len(missing)} of {len(records)} records",
-    )
-    kill_ms = int(records[-1].split(b",")[2]) // 1000 if records else 0
-    before, after = around_ms(boot, kill_ms)
-    checks.check(
-        before is not None and before <= NEAR_MS,
-        f"last sample {before} ms before the kill, next one {after} ms after it",
-    )
+    reports = list(_reports(found.log))
+    checks.check(len(reports) > 0, f"the kernel's log has {len(reports)} whole reports")
+    for records in reports:
+        missing = not_kept(boot, records)
+        checks.check(
+            not missing,
+            f"the ring holds the OOM report byte for byte: {len(records) - len(missing)} of {len(records)} records",
+        )
+        before, after = around_ms(boot, int(records[-1].split(b",")[2]) // 1000)
+        checks.check(
+            before is not None and before <= NEAR_MS,
+            f"last sample {before} ms before the kill, next one {after} ms after it",
+        )
     if scenario.grower is not None:
         _grower(checks, boot, scenario, found)
     if scenario.tuned:
         _tuned(checks, boot, scenario)
     checks.check(not told.lost, f"nothing of the ring is lost or invalid: {', '.join(told.lost) or 'nothing'}")
     _explained(checks, ring, found)
+
+
+def _reports(log: list[bytes]) -> Iterator[list[bytes]]:
+    """The records of each report that has its end."""
+    while records := of_report(log):
+        yield records
+        log = log[log.index(records[-1]) + 1 :]
 
 
 def _grower(checks: Checks, boot: Boot, scenario: Scenario, found: Outcome) -> None:

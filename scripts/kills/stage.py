@@ -10,7 +10,7 @@ from bed.targets import Arch
 from kills.casts import Cast, Outcome, outcome
 from rehearsals import parts
 
-SOURCE = Path(__file__).parent / "inside/cast.c"
+SOURCES = Path(__file__).parent / "inside"
 PROGRAM = "/opt/cast"
 SCRIPT = "/run/cast.in"
 RESULT = "/run/cast.out"
@@ -20,9 +20,9 @@ END = "/run/cast-end"
 SLACK_S = 120  # to bring everybody up, and for a busy host
 
 
-def program(folder: Path, arch: Arch) -> tuple[Path, str]:
-    """The director, as a file for a guest: where it is here, and where it is to be there."""
-    return parts.build_program(folder, arch, SOURCE), PROGRAM.lstrip("/")
+def programs(folder: Path, arch: Arch) -> list[tuple[Path, str]]:
+    """The director and the actor, as files for a guest: where each is here, and where it is to be there."""
+    return [(parts.build_program(folder, arch, SOURCES / f"{name}.c"), f"opt/{name}") for name in ("cast", "actor")]
 
 
 def write(guest: Guest, cast: Cast) -> None:

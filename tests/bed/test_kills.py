@@ -10,16 +10,19 @@ import pytest
 
 from bed.errors import BedError
 from bed.targets import BOARDS
-from kills import judge, many
+from kills import judge, many, record
 from kills.casts import Actor, Outcome, outcome
 from kills.judge import Kill
 from kills.population import population
 from kills.scenarios import SCENARIOS
 from lastgasp.analysis.oom_cause import Case
 from lastgasp.oom.choice import Cause
+from lastgasp.timeline.load import load
+from rehearsals.checks import Checks
+from stories import leak_ends_in_a_group_kill
 
 CASTS = Path(__file__).parent / "casts"
-# The limits of inside/cast.c.
+# The limits of inside/watch.h and cast.c.
 ACTORS = 256
 WORDS = 8
 NAME_BYTES = 15
@@ -187,3 +190,22 @@ def test_a_miss_that_nothing_explains_is_a_failure(tmp_path: Path, monkeypatch: 
 
     monkeypatch.setattr(many, "_guest", guest)
     assert many.kills(1, 1, many.targets("arm64", None), tmp_path, 1) == 1
+
+
+def test_a_ring_is_held_against_the_kernels_log_byte_for_byte(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ring = tmp_path / "ring"
+    leak_ends_in_a_group_kill(ring)
+    boot = load(str(ring))[0].boots[-1]
+    scenario = replace(SCENARIOS["memcg"], grower=None)
+    kept = Outcome(log=[message.record for message in boot.messages])
+    assert kept.reports == 1
+    checks = Checks("kept")
+    record.check(checks, ring, scenario, kept)
+    assert checks.failed == 0, capsys.readouterr().out
+    first = next(n for n, line in enumerate(kept.log) if b"invoked oom-killer" in line)
+    for log in ([*kept.log[: first + 1], b"6,1,1,-;more", *kept.log[first + 1 :]], kept.log[:first]):
+        checks = Checks("not kept")
+        record.check(checks, ring, scenario, Outcome(log=log))
+        assert checks.failed > 0

@@ -15,7 +15,7 @@ KILL = "Out of memory: Killed process 7 (a b) total-vm:1kB, anon-rss:2kB, file-r
 
 def entries(*lines: bytes) -> list[tuple[int, Line]]:
     reader = Journal()
-    found = [entry for number, line in enumerate(lines, 1) for entry in reader.read(line, number) or []]
+    found = [entry for number, line in enumerate(lines, 1) for entry in reader.read(line, number)[0]]
     return found + reader.end()
 
 
@@ -105,3 +105,12 @@ def test_what_journalctl_leaves_out_is_not_made_up() -> None:
 def test_braces_of_other_programs_swallow_nothing() -> None:
     log = [b"{\n", b"[    9.000000] " + KILL.encode() + b"\n", b"}\n", b"{ a = 1\n", b'{"level":"info"}\n']
     assert victims(*log) == [b"a b"]
+
+
+def test_another_kind_of_log_behind_an_entry_loses_nothing() -> None:
+    kill = b"[    9.000000] " + KILL.encode() + b"\n"
+    head = b"Mon 2025-03-03 10:00:01.123456 CET [s=1;i=2;b=3;m=4;t=5;x=6]\n"
+    assert victims(head, b"    MESSAGE=a\n", kill) == [b"a b"]
+    assert victims(b"__CURSOR=x\n", b"MESSAGE=a\n", kill) == [b"a b"]
+    assert victims(b"__CURSOR=x\n", b"MESSAGE=" + KILL.encode() + b"\n", b"{\n", kill) == [b"a b"]
+    assert victims(b"{\n", b'  "MESSAGE": "a"\n', kill) == [b"a b"]

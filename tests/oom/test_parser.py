@@ -400,3 +400,28 @@ def test_reports_of_two_hosts_in_a_log_servers_file_are_told_apart(clock: bool) 
     reaper = b"oom_reaper: reaped process 95 (leaker), now anon-rss:4kB, file-rss:0kB, shmem-rss:8kB"
     (done,) = parse([*first, b"Mar  3 10:00:02 beta kernel: " + reaper + b"\n"])
     assert not done.victims[0].reaped
+
+
+MANY = (LOGS / "armhf-adj-leaker-900.txt").read_bytes().splitlines(keepends=True)
+
+
+def rows(report: Report) -> set[tuple[int, int | None]]:
+    return {(task.pid, task.rss) for task in report.tasks or []}
+
+
+def test_a_hole_over_the_end_of_a_report_and_the_beginning_of_the_next_mixes_neither_tables_nor_victims() -> None:
+    """Blocks of a ring, or lines of a log, may be missing there. No process is twice in a table."""
+    whole = list(parse(MANY))
+    starts = [report.place.first_line - 1 for report in whole]
+    heading = [n for n, line in enumerate(MANY) if b"[  pid  ]" in line]
+    assert len(starts) == len(heading) > 4
+    for first in range(3):
+        for end in range(starts[first] + 1, starts[first + 1], 11):
+            for begin in range(starts[first + 1] + 1, heading[first + 1] + 2):
+                if end <= heading[first] + 2:
+                    continue  # nothing of the first table is left that could tell
+                found = list(parse(MANY[starts[first] : end] + MANY[begin : starts[first + 1] + 110]))
+                told = [report for report in found if report.tasks][:2]
+                assert rows(told[0]) <= rows(whole[first]) and rows(told[1]) <= rows(whole[first + 1])
+                victims = {victim.pid for victim in told[0].victims}
+                assert victims <= {victim.pid for victim in whole[first].victims}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 
 from lastgasp.oom.log import Line
@@ -34,6 +34,8 @@ class Block:
     prefixed: bool = False  # its lines have the kernel's clock, so those without are somebody else's
     section: Section = Section.HEAD
     columns: tuple[bytes, ...] | None = None
+    rows: set[int] = field(default_factory=set)  # of the table: pids
+    anothers: bool = False  # the line read last is of another report, whose beginning was lost
     row_line: int = 0  # the last row of the table: how many lines were read with it
     held: bytes | None = None  # a line that goes on in the next
     asked: tuple[int, bytes, int, bytes] | None = None  # "Kill process": pid, name, score, what stood before

@@ -38,10 +38,10 @@ class Journal:
         self._held = b""  # of an object, or of a field of bytes
         self._binary = ""  # the name of that field
 
-    def read(self, line: bytes, number: int) -> list[tuple[int, Line]] | None:
-        """The entries that this line ends, each with the number of its first line; None: it belongs to none."""
+    def read(self, line: bytes, number: int) -> tuple[list[tuple[int, Line]], bool]:
+        """The entries that this line ends, each with the number of its first line; and whether it belongs to any."""
         if not self.inside and line[:1] not in STARTS and b" [s=" not in line and not line.startswith(b"data: {"):
-            return None
+            return [], False
         if self.inside == "export":
             return self._export(line, number)
         text = line.replace(b"\0", b"").rstrip(b"\r\n") if b"\0" in line else line.rstrip(b"\r\n")
@@ -50,12 +50,10 @@ class Journal:
         if self.inside == "verbose" and text.startswith(b"    "):
             if match := FIELD.match(text, 4):
                 self._keep(match[1].decode(), match[2])
-            return []
+            return [], True
         done = self.end()
         begun = self._begin(line, text.lstrip(b"\x1e").removeprefix(b"data: "), number)
-        if begun is None:
-            return done or None
-        return done + begun
+        return done + (begun or []), begun is not None
 
     def end(self) -> list[tuple[int, Line]]:
         """The log ends, or another entry begins."""
@@ -81,44 +79,43 @@ class Journal:
             return []
         return None
 
-    def _more(self, text: bytes, number: int) -> list[tuple[int, Line]] | None:
+    def _more(self, text: bytes, number: int) -> tuple[list[tuple[int, Line]], bool]:
         """A line of an object that is printed over several."""
         if text.strip() in (b"{", b'"dmesg": ['):  # the outer one was no entry
             self._held, self._number = b"", number
-            return []
+            return [], True
         if text.strip() in (b"}", b"},", b"},{"):
             self._fields = _object(b"{" + self._held + b"}")
             done = self.end()
             if text.strip() == b"},{":
                 self.inside, self._number = "json", number
-            return done
+            return done, True
         if not MEMBER.match(text) or len(self._held) > MOST:
             self.end()
-            return None
+            return [], False
         self._held += text + b"\n"
-        return []
+        return [], True
 
-    def _export(self, line: bytes, number: int) -> list[tuple[int, Line]] | None:
+    def _export(self, line: bytes, number: int) -> tuple[list[tuple[int, Line]], bool]:
         if self._binary:
             self._held += line
             size = int.from_bytes(self._held[:8], "little")
             if size > MOST:
-                return self.end()
+                return self.end(), True
             if len(self._held) > 8 + size:
                 self._keep(self._binary, self._held[8 : 8 + size])
                 self._binary, self._held = "", b""
-            return []
+            return [], True
         if match := BINARY.match(line):
             self._binary = match[1].decode()
-            return []
+            return [], True
         if match := FIELD.match(line.rstrip(b"\r\n")):
             done = self.end() if match[1] == b"__CURSOR" else []
             self._number = number if done or not self.inside else self._number
             self.inside = "export"
             self._keep(match[1].decode(), match[2])
-            return done
-        done = self.end()
-        return done if not line.strip() else done or None
+            return done, True
+        return self.end(), not line.strip()
 
     def _keep(self, name: str, value: bytes) -> None:
         if name in WANTED:

@@ -51,9 +51,10 @@ class Lines:
             found += self._whole(number - 1, self._log.read(skipped))
         if number == 1:
             line = line[next((size for mark, size in MARKS.items() if line.startswith(mark)), 0) :]
-        entries = self._journal.read(line, number)
-        if entries is not None:
-            return found + [whole for entry in entries for whole in self._whole(*entry)]
+        entries, taken = self._journal.read(line, number)
+        found += [whole for entry in entries for whole in self._whole(*entry)]
+        if taken:
+            return found
         if b"\0" in line:
             line = line.replace(b"\0", b"")
         if self._wrapped.held is None and len(line) <= self._wrapped.width:

@@ -159,6 +159,7 @@ def _prefixes(text: bytes) -> Line:
         if clock:
             uptime_us, caller, at = _micros(clock[1], clock[2]), clock[3], clock.end()
     kernel = program is None or program in KERNEL_TAGS
+    host = None if host in (b"-", b"(none)") else host  # before it has a name
     return Line(text[at:], uptime_us, wall, caller, level, program, kernel, at > 0, host)
 
 

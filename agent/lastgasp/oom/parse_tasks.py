@@ -47,14 +47,18 @@ def is_heading(text: bytes) -> bool:
 
 
 def read(text: bytes, block: Block, line: int) -> bool:
-    """Read a line of the table; False if it is none."""
+    """Read a line of the table; False if it is none, or of the table of another report (``block.anothers``)."""
     report = block.report
     if text[:1] != b"[":
         if STATE.match(text):
+            block.anothers = bool(block.rows)
             block.section = Section.TASKS
-            return True
+            return not block.anothers
         return False
     if match := HEADING.match(text):
+        if block.rows:
+            block.anothers = True
+            return False
         block.section = Section.TASKS
         block.columns = tuple(match[1].split())
         if block.columns[-1:] == (b"name",):
@@ -70,12 +74,16 @@ def read(text: bytes, block: Block, line: int) -> bool:
     task = _row(text, match, block.columns or _guess(match))
     if task is None:
         return False
+    if task.pid in block.rows and report.tasks and task.pid != report.tasks[-1].pid:
+        block.anothers = True  # no process is twice in a table, but a log may have each line twice
+        return False
     block.section = Section.TASKS
     block.row_line = line
     if report.tasks is None:
         report.tasks = []
     if len(report.tasks) < MOST_TASKS:
         report.tasks.append(task)
+        block.rows.add(task.pid)
     else:
         report.tasks_dropped += 1
     return True

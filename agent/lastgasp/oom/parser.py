@@ -25,7 +25,7 @@ from lastgasp.oom.report import Place, Report
 
 MOST_OPEN = 8
 LATE_US = 10_000_000  # after a report's end, the oom_reaper may still speak of it
-GAP_US = 60_000_000  # an unfinished report is over if nothing of it comes for so long
+GAP_US = 20_000_000  # an unfinished report is over if nothing of it comes for so long
 BACK_US = 5_000_000  # a clock that goes back so far is another boot's
 LATE_LINES = 500
 GAP_LINES = 2_000
@@ -202,6 +202,11 @@ class Parser:
             block.held = None
         if self._readers(block, text):
             self._count(block, line, True)
+        elif block.anothers:
+            block.anothers, block.finished = False, True
+            other = self._new(line)
+            other.columns = block.columns
+            self._read(other, line)
         elif block.report.complete:
             if block.report.panic is not None and parse_header.after_panic(text):
                 self._count(block, line, True)
@@ -228,7 +233,7 @@ class Parser:
 
     @staticmethod
     def _goes_on(block: Block, line: Line) -> bool:
-        if line.uptime_us is not None and line.uptime_us != block.uptime_us:
+        if line.prefixed != block.prefixed or (line.uptime_us is not None and line.uptime_us != block.uptime_us):
             return False
         return parse_tasks.goes_on(line.text, block)
 

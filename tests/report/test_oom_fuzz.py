@@ -12,6 +12,7 @@ import pytest
 from lastgasp.analysis.advice import Evidence
 from lastgasp.analysis.advice_together import main_event, together
 from lastgasp.cli.oom import draw
+from lastgasp.cli.oom_source import read
 from lastgasp.oom.choice import choose
 from lastgasp.oom.parser import parse
 from lastgasp.oom.what_if import Change, Rule, what_if
@@ -19,6 +20,9 @@ from lastgasp.report import advice, oom, oom_json
 from lastgasp.report import what_if as what_if_drawn
 from lastgasp.report.screen import WIDTH, Screen
 from lastgasp.report.visible import columns, visible
+from lastgasp.timeline.load import LoadError
+from oomstories import STORIES
+from scene import BLOCK_SIZE
 
 LOGS = Path(__file__).parents[1] / "oomlogs"
 ALL = sorted(path for path in LOGS.rglob("*.txt"))
@@ -65,4 +69,29 @@ def test_damaged_reports_are_explained_as_far_as_they_go(path: Path) -> None:
         text = draw(found, screen) if found else ""
         assert all(columns(line) <= WIDTH for line in text.splitlines())
         assert all(c.isprintable() or c == "\n" for c in text)
+        assert json.loads(oom_json.render(found))["lastgasp_oom"] == 1
+
+
+@pytest.mark.parametrize("story", ["leak_ends_in_its_kill", "kill_loop", "tmpfs_fills"])
+def test_damaged_recordings_are_explained_as_far_as_they_go(story: str, tmp_path: Path) -> None:
+    path = tmp_path / "ring.lgr"
+    STORIES[story](path)
+    whole = path.read_bytes()
+    for seed in range(6):
+        dice = random.Random(f"{story} {seed}")
+        data = bytearray(whole)
+        for _ in range(dice.randrange(1, 5)):
+            at = dice.randrange(len(data))
+            block = at - at % BLOCK_SIZE
+            if dice.random() < 0.5:
+                data[at] = dice.randrange(256)
+            else:
+                data[block : block + BLOCK_SIZE] = bytes(BLOCK_SIZE)
+        path.write_bytes(data)
+        try:
+            found = read(str(path)).found
+        except LoadError:
+            continue
+        text = draw(found, Screen())
+        assert all(columns(line) <= WIDTH for line in text.splitlines())
         assert json.loads(oom_json.render(found))["lastgasp_oom"] == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import fields, is_dataclass
 
 import pytest
 
@@ -60,6 +61,30 @@ def test_any_line_may_be_cut_and_costs_only_itself() -> None:
             assert report.complete and report.victims == whole.victims
             assert report.lines - report.recognised <= 1
             assert report.zones[0].name == b"DMA" and len(report.tasks or []) >= 6
+
+
+def numbers(value: object) -> set[int]:
+    """All numbers that a report holds."""
+    if isinstance(value, dict):
+        return set().union(*map(numbers, value.values())) if value else set()
+    if isinstance(value, list | tuple | set):
+        return set().union(*map(numbers, value)) if value else set()
+    if is_dataclass(value):
+        return numbers([getattr(value, field.name) for field in fields(value)])
+    return {value} if isinstance(value, int) else set()
+
+
+def test_no_part_of_a_number_is_taken_for_it() -> None:
+    """Sizes, rows and what a victim held, wherever their lines are cut."""
+    whole = the(BLOCK)
+    true = numbers([whole.zones, whole.nodes, whole.tasks, whole.victims])
+    for index, line in enumerate(BLOCK):
+        text = line.rstrip(b"\n")
+        if any(word in text for word in (b" free:", b"Node 0", b"Killed process", b"leaker")) and index:
+            for end in range(16, len(text) - 4):
+                report = the([*BLOCK[:index], text[:end] + b"\n", *BLOCK[index + 1 :]])
+                told = numbers([report.zones, report.nodes, report.tasks, report.victims])
+                assert told - {0} <= true, text[:end]
 
 
 def test_any_tail_of_a_report_names_the_victim() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from lastgasp.oom import lines as read_lines
 from lastgasp.oom.parser import parse
 from lastgasp.oom.wrapped import Wrapped
 from oom.prefixes import Lines, wrapped
@@ -47,3 +48,11 @@ def test_other_output_between_the_kernels_lines_is_not_joined() -> None:
 def test_what_never_ends_is_not_kept() -> None:
     rows = [b"[    1.000000] " + b"x" * 65, *([b"x" * 80] * 10_000)]
     assert max(map(len, whole(rows))) < 9000
+
+
+def test_a_line_that_is_held_comes_before_what_follows() -> None:
+    """Also before an entry of a journal."""
+    even = b"[    1.000000] " + b"x" * 65 + b"\n"
+    reader = read_lines.Lines()
+    found = [line for number, row in enumerate([even, b'{"MESSAGE":"a"}\n']) for _, line in reader.feed(number, row)]
+    assert [line.text[:1] for line in found] == [b"x", b"a"]

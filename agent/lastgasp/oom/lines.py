@@ -54,7 +54,7 @@ class Lines:
         entries, taken = self._journal.read(line, number)
         found += [whole for entry in entries for whole in self._whole(*entry)]
         if taken:
-            return found
+            return self._read(self._wrapped.end()) + found
         if b"\0" in line:
             line = line.replace(b"\0", b"")
         if self._wrapped.held is None and len(line) <= self._wrapped.width:

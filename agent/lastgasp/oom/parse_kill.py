@@ -25,7 +25,9 @@ KILLED = re.compile(
 KILLED_CUT = re.compile(rb"(?:(.{0,200}?): )?Killed process :?(\d{1,10})(?:,? UID \d{1,10},)? \((.*)$", re.S)
 SCORE = re.compile(rb"(?:(.{0,200}?): )?[Kk]ill process (\d{1,10}) \((.*)\) (?:with )?score (-?\d{1,10}) or ", re.S)
 SHARING = re.compile(rb"Kill process (\d{1,10}) \((.*)\) sharing same memory", re.S)
-VALUE = re.compile(rb"(total-vm|vsz|anon-rss|file-rss|shmem-rss|pgtables|oom_score_adj|UID):(-?\d{1,18})")
+VALUE = re.compile(  # with its unit, or else it may be cut
+    rb"(total-vm|vsz|anon-rss|file-rss|shmem-rss|pgtables):(\d{1,18})kB|(oom_score_adj|UID):(-?\d{1,18})(?=[\s,]|$)"
+)
 EXITING = re.compile(rb"(?:(.{0,200}?): )?OOM victim (\d{1,10}) \((.*)\) is already exiting", re.S)
 PINNED = re.compile(rb"oom killer \d{1,10} \(.*\) has mm pinned by \d", re.S)
 GROUP = re.compile(rb"Tasks in (.*) are going to be killed due to memory\.oom\.group set")
@@ -84,7 +86,7 @@ def reaped(text: bytes, blocks: list[Block]) -> Block | None:
         for index, victim in enumerate(block.report.victims):
             if victim.pid == pid:
                 if match.re is REAPED:
-                    left = {found[1].split(b"-")[0]: int(found[2]) for found in VALUE.finditer(match[3])}
+                    left = {found[1].split(b"-")[0]: int(found[2]) for found in VALUE.finditer(match[3]) if found[1]}
                     victim = replace(victim, reaped=True, left_kb=left)
                 else:
                     victim = replace(victim, not_reaped=True)
@@ -141,7 +143,7 @@ def _last_task(text: bytes, known: set[bytes]) -> tuple[bytes, bytes, bytes]:
 def _kills(text: bytes, block: Block) -> bool:
     report = block.report
     if match := KILLED.match(text):
-        values = {NAMES[found[1]]: int(found[2]) for found in VALUE.finditer(match[6])}
+        values = {NAMES[found[1] or found[3]]: int(found[2] or found[4]) for found in VALUE.finditer(match[6])}
         uid = match[3] or match[5]
         if uid:
             values["uid"] = int(uid)

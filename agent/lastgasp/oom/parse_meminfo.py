@@ -14,7 +14,7 @@ from lastgasp.oom.report import Zone
 COUNT = re.compile(rb"([a-z_]+(?:\([a-z]+\))?):(\d{1,18})$")
 NODE = re.compile(rb"Node (\d{1,6}) ([a-z_]+):\d")
 ZONE = re.compile(rb"(?:Node (\d{1,6}) )?(\w{1,32}) free:\d")
-SIZE = re.compile(rb"([\w()]{1,48}): ?(-?\d{1,18})(?:[kK]B)?(?=\s|$)")
+SIZE = re.compile(rb"([\w()]{1,48}): ?(-?\d{1,18})(?:[kK]B(?=\s|$)|(?=\s))")  # with its unit, or else it may be cut
 UNRECLAIMABLE = re.compile(rb"all_unreclaimable\? ?(yes|no)")
 RESERVE = re.compile(rb"lowmem_reserve\[\]:((?: -?\d{1,18})*)\s*$")
 FREE = re.compile(rb"(?:Node (\d{1,6}) )?(\w{1,32}): (?=\d{1,12}\*\d{1,9}kB)")

@@ -60,11 +60,11 @@ def read(text: bytes, block: Block, line: int) -> bool:
             block.anothers = True
             return False
         block.section = Section.TASKS
-        block.columns = tuple(match[1].split())
-        if block.columns[-1:] == (b"name",):
-            block.columns = block.columns[:-1]
-        report.columns = (b"pid", *block.columns, b"name")
         report.tasks = report.tasks or []
+        columns = tuple(match[1].split())
+        if columns[-1] == b"name":  # else it is cut: as if it were lost
+            block.columns = columns[:-1]
+            report.columns = (b"pid", *columns)
         return True
     if block.section == Section.HEAD and block.columns is None:
         return False  # "[<c0101234>] …" and the like
@@ -115,8 +115,8 @@ def _row(text: bytes, match: re.Match[bytes], columns: tuple[bytes, ...] | None)
             return None
         numbers.append(number[1])
         at = number.end()
-    if text[at : at + 1] not in (b" ", b""):
-        return None
+    if text[at : at + 1] != b" ":
+        return None  # cut, so that the last number may be as well
     values: dict[str, int] = {}
     other: dict[bytes, bytes] = {}
     for column, number_text in zip(columns, numbers, strict=True):

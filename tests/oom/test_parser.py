@@ -87,6 +87,17 @@ def test_no_part_of_a_number_is_taken_for_it() -> None:
                 assert told - {0} <= true, text[:end]
 
 
+@pytest.mark.parametrize("name", ["armhf-global-c.txt", "armhf-panic1.txt", "armhf-deadlocked.txt", "armhf-slab2.txt"])
+def test_each_line_twice_is_the_same_reports(name: str) -> None:
+    """A console that prints, and "dmesg -w" on the same terminal."""
+    log = (LOGS / name).read_bytes().splitlines(keepends=True)
+
+    def told(lines: list[bytes]) -> list[object]:
+        return [(r.invoker, r.panic, [v.pid for v in r.victims], r.zones) for r in parse(lines)]
+
+    assert told([twice for line in log for twice in (line, line)]) == told(log)
+
+
 def test_any_tail_of_a_report_names_the_victim() -> None:
     """A ring buffer that wrapped, or a console that was opened late."""
     for start in range(1, len(BLOCK)):

@@ -32,6 +32,7 @@ class Block:
     caller: bytes | None = None
     host: bytes | None = None
     prefixed: bool = False  # its lines have the kernel's clock, so those without are somebody else's
+    said: tuple[bytes, int | None] = (b"", None)  # the line that it began with, later that which ended it
     section: Section = Section.HEAD
     columns: tuple[bytes, ...] | None = None
     rows: set[int] = field(default_factory=set)  # of the table: pids

@@ -145,7 +145,10 @@ class Parser:
         self._read(block_or_none, line)
 
     def _begin(self, line: Line) -> None:
-        """A first line: what is open of the same caller, and not complete, ends here."""
+        """A first line: what is open of the same caller, and not complete, ends here. Printed twice, it is one."""
+        newest = self._open[-1] if self._open else None
+        if newest and newest.lines == 1 and newest.said == (line.text, line.uptime_us) and not newest.excludes(line):
+            return
         for block in self._open:
             if block.of_host(line) and (block.caller == line.caller or line.caller is None):
                 block.finished = block.finished or not block.report.complete
@@ -157,6 +160,7 @@ class Parser:
                 text = joined  # a newline in the name
         block = self._new(line)
         parse_header.begins(text, block)
+        block.said = line.text, line.uptime_us
         if self._sysrq and self._line - self._sysrq[0] <= SYSRQ_LINES:
             asked = self._sysrq[1]
             if asked is None or line.uptime_us is None or line.uptime_us - asked <= SYSRQ_US:
@@ -190,6 +194,8 @@ class Parser:
             return False  # with memory.oom.group the victim's line comes twice
         if block.report.group_kill is not None and parse_kill.KILLED_CUT.match(text):
             return False
+        if block.said[0] == text:
+            return False  # each line of the log is there twice
         return not (block.report.no_killable and block.report.panic is None and text.startswith(b"Kernel panic"))
 
     def _read(self, block: Block, line: Line) -> None:
@@ -202,6 +208,8 @@ class Parser:
             block.held = None
         if self._readers(block, text):
             self._count(block, line, True)
+            if block.report.complete:
+                block.said = text, line.uptime_us
         elif block.anothers:
             block.anothers, block.finished = False, True
             other = self._new(line)

@@ -6,12 +6,14 @@ tools of ext4, a Debian mirror. Whatever goes wrong once all of that is there is
 
 from __future__ import annotations
 
-import shutil
+import fcntl
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -71,48 +73,52 @@ def without() -> dict[tuple[str, str], str]:
     return found
 
 
-def play(folder: Path, run: Run) -> subprocess.CompletedProcess[str]:
-    """One run by the command line."""
-    arch, kernel, scenario, agent = run
-    command = [sys.executable, str(SCRIPT), "oom", "--arch", arch, "--kernel", kernel, "--scenario", scenario]
-    command += ["--keep", str(folder / f"{arch}-{kernel}-{scenario}")] + ([] if agent else ["--without-agent"])
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=TIMEOUT_S)
+@contextmanager
+def slot() -> Iterator[None]:
+    """One of GUESTS places, shared by all workers of a test run."""
+    with ExitStack() as stack:
+        names = [bench.working_folder() / f"slot-{number}" for number in range(GUESTS)]
+        files = [stack.enter_context(open(name, "w")) for name in names]
+        while not any(map(locked, files)):
+            time.sleep(0.5)
+        yield
+
+
+def locked(file: IO[str]) -> bool:
+    """Take this place, if it is free."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 @pytest.fixture(scope="module")
-def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Run], subprocess.CompletedProcess[str]]]:
-    """Starts all runs, and gives what came of each."""
+def lacking() -> dict[tuple[str, str], str]:
+    """The kernels that cannot be had, and why; skips all if no guest can be made."""
     if reason := missing():
         pytest.skip(f"no guests can be made here: {reason}")
-    lacking = without()
-    folder = tmp_path_factory.mktemp("kills")
-    started: dict[Run, Future[subprocess.CompletedProcess[str]]] = {}
-
-    def result(run: Run) -> subprocess.CompletedProcess[str]:
-        if run not in started:
-            pytest.skip(f"no Linux {run[1]} for {run[0]}: {lacking[run[:2]]}")
-        return started[run].result()
-
-    with ThreadPoolExecutor(GUESTS) as pool:
-        for run in RUNS:
-            if run[:2] not in lacking:
-                started[run] = pool.submit(play, folder, run)
-        yield result
-        for future in started.values():
-            future.cancel()
-    shutil.rmtree(folder)
+    return without()
 
 
-@pytest.mark.xdist_group("qemu")
 @pytest.mark.parametrize("run", RUNS, ids=lambda run: "-".join(run[:3]))
 def test_a_real_kill_is_as_the_model_says_and_recorded(
-    played: Callable[[Run], subprocess.CompletedProcess[str]],
     run: Run,
+    lacking: dict[tuple[str, str], str],
+    tmp_path: Path,
     record_property: Callable[[str, object], None],
 ) -> None:
-    done = played(run)
+    arch, kernel, scenario, agent = run
+    if reason := lacking.get((arch, kernel)):
+        pytest.skip(f"no Linux {kernel} for {arch}: {reason}")
+    command = [sys.executable, str(SCRIPT), "oom", "--arch", arch, "--kernel", kernel, "--scenario", scenario]
+    command += ["--keep", str(tmp_path)] + ([] if agent else ["--without-agent"])
+    with slot():
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=TIMEOUT_S)
     print(done.stdout, done.stderr)
     assert done.returncode == 0
     assert "FAILED" not in done.stdout
     assert done.stdout.count("\nok ") >= 1
     record_property("counted: scenarios of out-of-memory played on real kernels", 1)
+    for image in tmp_path.glob("*.ext4"):
+        image.unlink()  # large, and wanted only where something went wrong

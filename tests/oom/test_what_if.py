@@ -15,7 +15,7 @@ from lastgasp.oom.overcommit import (
     would_refuse,
 )
 from lastgasp.oom.ranking import Process, away_mib, first, rank
-from lastgasp.oom.report import Constraint, Memcg, Report
+from lastgasp.oom.report import Constraint, Memcg, Report, Victim
 from lastgasp.oom.what_if import Caveat, Change, Outcome, Rule, rule, what_if
 from oom.logs import reports
 from oom.test_choice import A, B, C, made, row
@@ -195,3 +195,46 @@ def test_when_mode_2_would_have_refused_first() -> None:
     assert not would_refuse(BOARD, course[:2]).refuses
     nothing = would_refuse(BOARD, [])
     assert not nothing.refuses and nothing.room_kb is None and nothing.caveats
+
+
+def test_while_the_asking_task_is_taken_points_do_not_matter() -> None:
+    (report,) = reports("armhf-kill-allocating.txt")
+    (asking,) = (task.pid for task in report.tasks or () if task.name == b"leaker")
+    for change in (Change((Rule(-500, name=b"leaker"),)), Change((Rule(500, name=b"sh"),), ram_kb=-16384)):
+        outcome = asked(report, change)
+        assert outcome.kills[0].pid == asking and not outcome.other
+    assert asked(report, Change((Rule(-1000, name=b"leaker"),))).kills[0].name == b"bighog"
+    turned_off = Change((Rule(-500, name=b"leaker"),), kill_allocating_task=False)
+    assert asked(report, turned_off).kills[0].name == b"bighog"
+    choice = choose(report)
+    needs = choice.needs(asking)
+    assert needs is not None and (needs.adj, needs.pages) == (-1000, None)
+    assert [choice.needs(entry.pid) for entry in choice.ranking if entry.pid != asking] == [None] * 3
+
+
+def test_a_group_that_dies_together_dies_whoever_of_it_comes_first() -> None:
+    (report,) = reports("armhf-memcg-group.txt")
+    choice = choose(report)
+    died = {victim.pid for victim in report.victims}
+    assert len(died) == 3
+    for pid in died:
+        needs = choice.needs(pid)
+        assert needs is not None and (needs.adj, needs.pages) == (-1000, None)
+    outcome = asked(report, Change((Rule(-600, name=b"leaker"),)))
+    assert outcome.kills[0].name == b"inA" and set(outcome.together) == died
+    outcome = asked(report, Change((Rule(-1000, name=b"leaker"),)))
+    assert (
+        {kill.name for kill in outcome.kills}
+        == {b"inA", b"inB"}
+        == {entry.process.name for entry in outcome.ranking if entry.pid in outcome.together}
+    )
+
+
+def test_a_child_in_vfork_is_passed_over_by_its_points_but_not_when_the_asking_task_is_taken() -> None:
+    """It shows its parent's memory, and asks for some itself."""
+    parent, child = (row(pid, b"launcher", 9_000, total_vm=12_000) for pid in (20, 21))
+    report = made([parent, A, child], Victim(20, b"launcher"), invoker_pid=21)
+    assert asked(report, Change()).kills[0].pid == 20
+    taken = asked(report, Change(kill_allocating_task=True))
+    assert (taken.kills[0].pid, taken.kills[0].points) == (21, None)
+    assert taken.other

@@ -61,8 +61,10 @@ def percent(share: float) -> str:
 
 
 def cured_by_settings(evidence: Evidence) -> bool | None:
-    """False: no setting cures this. None: one report doesn't tell."""
+    """False: no setting cures this, or nothing is to be cured. None: one report doesn't tell."""
     case = inner(evidence.cause)
+    if evidence.cause.case == Case.BY_HAND:
+        return False
     if evidence.leaks or case in (Case.KERNEL, Case.SHMEM):
         return False
     return None if case in (Case.ONE_PROCESS, Case.PROTECTED) else True

@@ -8,12 +8,18 @@ from __future__ import annotations
 from lastgasp.analysis.advice import HALF, Advice, Evidence, percent
 from lastgasp.analysis.oom_cause import Case, inner
 from lastgasp.analysis.oom_memory import Part
+from lastgasp.oom.badness import ADJ_MIN
+from lastgasp.oom.choice import Cause
 from lastgasp.oom.what_if import Change, Outcome, Rule, what_if
 
 
 def advise(evidence: Evidence) -> list[Advice]:
-    """The settings that apply, those that matter most here first."""
+    """The settings that apply, those that matter most here first. None where nobody chose by them."""
+    if evidence.cause.case == Case.BY_HAND:
+        return []  # memory was not short, and a kill by hand asks no setting
+    panicked = evidence.report.panic is not None and not evidence.report.no_killable
     found: list[Advice | None] = [
+        _panic(evidence) if panicked else None,
         *_adj(evidence),
         _own_limit(evidence),
         _limit(evidence),
@@ -23,7 +29,7 @@ def advise(evidence: Evidence) -> list[Advice]:
         _swap(evidence),
         _overcommit(evidence),
         _allocating(evidence),
-        _panic(evidence),
+        None if panicked else _panic(evidence),
         _dump(evidence),
     ]
     return [advice for advice in found if advice is not None]
@@ -57,15 +63,24 @@ def _adj(evidence: Evidence) -> list[Advice | None]:
                 "If it is vital, its end has to be handled: a supervisor that starts it again, or a watchdog.",
             )
         )
-    needs = choice.needs(choice.model.pid)
-    if choice.model.process.name in {leak.name for leak in evidence.leaks if leak.program}:
+    asked = choice.cause == Cause.ALLOCATING
+    victim = next((entry for entry in choice.ranking if asked and entry.pid == choice.kernel_pid), choice.model)
+    needs = choice.needs(victim.pid)
+    if victim.process.name in {leak.name for leak in evidence.leaks if leak.program}:
         return found  # nobody is told to shield what leaks
-    if needs is not None and needs.adj is not None and needs.other is not None:
-        victim = choice.model
+    if choice.victim is None:
+        return found  # nobody was chosen: the machine stopped, or was stopped, before
+    if needs is not None and needs.adj is not None and (needs.other is not None or choice.group):
         outcome = what_if(report, choice, Change((Rule(needs.adj, pid=victim.pid),)))
+        if outcome is not None and outcome.kills and outcome.kills[0].pid == choice.victim.pid:
+            return found  # a child was killed in its parent's place, and would have been the first itself
         words, names = _first(outcome)
         caution = "Sparing one shifts the kill to another, and a leak behind it goes on."
-        if holder is not None and victim.pid in holder.pids:
+        spared = f"From {needs.adj} on it is spared, and {words}."
+        if needs.adj == ADJ_MIN:
+            why = "it is killed for asking, whatever its points" if asked else "it dies with its group else"
+            spared = f"With {ADJ_MIN} alone it is spared ({why}), and {words}."
+        if holder is not None and victim.pid in holder.pids and inner(cause) not in (Case.KERNEL, Case.SHMEM):
             caution = "It is who held most: sparing it has others die one after another, until nobody is left."
         share = cause.protected_kb / max(choice.total.pages * choice.page_kb, 1)
         if share > HALF:
@@ -78,7 +93,7 @@ def _adj(evidence: Evidence) -> list[Advice | None]:
             Advice(
                 f"oom_score_adj of {{}} to {needs.adj}",
                 None,
-                f"From {needs.adj} on it is spared, and {words}.",
+                spared,
                 (victim.process.name, *names),
                 True,
                 caution,
@@ -126,8 +141,8 @@ def _group(evidence: Evidence) -> Advice | None:
 
 
 def _fragments(evidence: Evidence) -> Advice | None:
-    if evidence.cause.case not in (Case.FRAGMENTED, Case.CMA, Case.LOWMEM):
-        return None
+    if evidence.cause.case != Case.FRAGMENTED:
+        return None  # where memory is short, keeping more of it free has the kernel kill sooner
     return Advice(
         "vm.min_free_kbytes, vm.watermark_scale_factor",
         evidence.settings.get("vm.min_free_kbytes"),
@@ -146,7 +161,7 @@ def _boost(evidence: Evidence) -> Advice | None:
     least = (zone.min_kb or 0) - zone.boost_kb
     here = f"Of the minimum of {zone.min_kb:,} kB {zone.boost_kb:,} kB were a passing boost;"
     here += f" {zone.usable_kb:,} kB were free."
-    if zone.usable_kb > least:
+    if zone.usable_kb > least + zone.reserve_kb:
         here += " With 0 this request would have been served, and the kill come later."
     return Advice(
         "vm.watermark_boost_factor",

@@ -109,7 +109,7 @@ def cause(report: Report, choice: Choice) -> OomCause:
         within=within,
         holder=holder,
         second_kb=by_name[1].kb if len(by_name) > 1 else None,
-        processes=len(choice.ranking),
+        processes=len(held),
         processes_kb=total,
         memory=where,
         zones=states,
@@ -149,18 +149,23 @@ def _victim_kb(report: Report, choice: Choice) -> int | None:
     return sum(sizes) if sizes else victim.rss_kb
 
 
+def _own(choice: Choice) -> list[Ranked]:
+    """All with memory of their own: what a child between vfork and exec shows is its parent's."""
+    return [entry for entry in choice.ranking if entry.pid == 1 or not entry.process.passed_over]
+
+
 def _holders(choice: Choice) -> list[Holder]:
     size = choice.page_kb
     return [
         Holder(entry.process.name, (entry.pid,), held_kb(entry, size), 0.0, entry.points is None)
-        for entry in choice.ranking
+        for entry in _own(choice)
     ]
 
 
 def _by_name(choice: Choice, total: int) -> list[Holder]:
     """The largest first; those of one name together, as a server and its workers are."""
     groups: dict[bytes, list[Ranked]] = {}
-    for entry in choice.ranking:
+    for entry in _own(choice):
         groups.setdefault(entry.process.name, []).append(entry)
     found = []
     for name, entries in groups.items():

@@ -59,7 +59,9 @@ def add(commands: _SubParsersAction[argparse.ArgumentParser]) -> argparse.Argume
     parser.add_argument("--ram", type=_size, default=0, metavar="+64M", help="more RAM; less: --ram=-16M")
     parser.add_argument("--swap", type=_size, default=0, metavar="32M", help="more swap")
     parser.add_argument("--limit", type=_size, default=0, metavar="+8M", help="a higher limit of the memory group")
-    parser.add_argument("--kill-allocating-task", action="store_true", help="vm.oom_kill_allocating_task=1")
+    parser.add_argument(
+        "--kill-allocating-task", action="store_const", const=True, help="vm.oom_kill_allocating_task=1"
+    )
     parser.add_argument("--overcommit-memory", type=int, choices=[2], help="vm.overcommit_memory=2; needs a recording")
     parser.add_argument("--overcommit-ratio", type=_ratio, metavar="N", help="vm.overcommit_ratio (default 50)")
     next_victim.add(parser)

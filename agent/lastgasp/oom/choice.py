@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from lastgasp.oom import era as eras
-from lastgasp.oom.badness import Era, Usage, toward_zero
+from lastgasp.oom.badness import ADJ_MIN, Era, Usage, toward_zero
 from lastgasp.oom.era import Found, Total
 from lastgasp.oom.ranking import Needs, Process, Ranked, first, needs, rank
 from lastgasp.oom.report import Killer, Report, Task, Victim
@@ -79,10 +79,17 @@ class Choice:
         return self.model is not None and self.model.pid == self.kernel_pid
 
     def needs(self, pid: int) -> Needs | None:
-        """What would have changed the choice for this process."""
+        """What would have changed the choice for this process, and so whether it died."""
         if self.total.pages is None:
             return None
-        return needs(self.ranking, pid, self.found.era, self.total.pages)
+        found = needs(self.ranking, pid, self.found.era, self.total.pages)
+        if self.cause == Cause.ALLOCATING:  # points don't count, only whether the asking task may be killed
+            spared = Needs(pid, True, ADJ_MIN, None, found.other) if found is not None else None
+            return spared if pid == self.kernel_pid else None
+        together = {self.victim.pid, *self.group} if self.victim is not None and self.group else set()
+        if pid in together and found is not None and (not found.chosen or found.other in together):
+            return Needs(pid, True, ADJ_MIN, None, None)  # whoever of the group comes first, all of it dies
+        return found
 
 
 def choose(report: Report, killed_before: Collection[int] = (), swap_kb: int | None = None) -> Choice:

@@ -66,7 +66,7 @@ class Change:
     ram_kb: int = 0  # more, or less
     swap_kb: int = 0
     limit_kb: int = 0  # of the memcg, where the report is of one
-    kill_allocating_task: bool = False
+    kill_allocating_task: bool | None = None  # None: as it was
 
 
 class Caveat(StrEnum):
@@ -94,7 +94,7 @@ class Kill:
 
     pid: int
     name: bytes
-    points: int
+    points: int | None  # None: it is a child between vfork and exec, which only dies for asking
     adj: int
     frees_pages: int  # at most: its RSS and page tables
     freed_pages: int  # with those before it
@@ -113,6 +113,7 @@ class Outcome:
     protected_kb: int  # their RSS
     total_kb: int  # what there is: RAM and swap, or the group's limit
     caveats: tuple[Caveat, ...]
+    together: tuple[int, ...] = ()  # pids that memory.oom.group has die with the first, whoever of them that is
 
     @property
     def protected_share(self) -> float:
@@ -133,7 +134,8 @@ def what_if(report: Report, choice: Choice, change: Change, kills: int = MOST_KI
     rules = (*change.rules, *(Rule(ADJ_MIN, name=pattern) for pattern in change.protect))
     processes = [with_rules(entry.process, rules) for entry in as_listed]
     ranking = rank(processes, era, total)
-    order = _order(report, ranking, change)
+    asking = _invoker(report, ranking) if _takes_asking(report, change) else None
+    order, together = _in_group(report, _order(ranking, asking))
     row = {process.pid: process for process in processes}
     protected = tuple(process.pid for process in processes if process.usage.adj == ADJ_MIN)
     kernel = choice.kernel_pid if choice.kernel_pid is not None else (choice.model.pid if choice.model else None)
@@ -146,7 +148,8 @@ def what_if(report: Report, choice: Choice, change: Change, kills: int = MOST_KI
         protected=protected,
         protected_kb=sum(row[pid].usage.rss for pid in protected) * size_kb,
         total_kb=total * size_kb,
-        caveats=tuple(_caveats(report, choice, change, order, group)),
+        caveats=tuple(_caveats(report, choice, change, len(order) > 1, asking is not None)),
+        together=together,
     )
 
 
@@ -163,24 +166,42 @@ def with_rules(process: Process, rules: Iterable[Rule]) -> Process:
     return process
 
 
-def _order(report: Report, ranking: Sequence[Ranked], change: Change) -> list[Ranked]:
+def _order(ranking: Sequence[Ranked], asking: Ranked | None) -> list[Ranked]:
     """The killable, one after another: taking one away changes nobody else's points."""
     order = [entry for entry in ranking if entry.rank is not None]
-    asking = _invoker(report, order) if change.kill_allocating_task else None
     if asking is not None:
-        order.remove(asking)
-        order.insert(0, asking)
+        order = [asking, *(entry for entry in order if entry is not asking)]
     return order
 
 
-def _invoker(report: Report, order: Sequence[Ranked]) -> Ranked | None:
-    """The task that asked for memory; by its name only where its pid is not told and one has that name."""
-    if report.constraint == Constraint.MEMCG:
-        return None  # a group's limit is not the asking task's matter
-    if report.invoker_pid is not None:
-        return next((entry for entry in order if entry.pid == report.invoker_pid), None)
-    named = [entry for entry in order if entry.process.name == report.invoker]
+def _takes_asking(report: Report, change: Change) -> bool:
+    """Whether vm.oom_kill_allocating_task is on. A group's limit is not the asking task's matter."""
+    on = report.allocating_task if change.kill_allocating_task is None else change.kill_allocating_task
+    return bool(on) and report.constraint != Constraint.MEMCG
+
+
+def _invoker(report: Report, ranking: Sequence[Ranked]) -> Ranked | None:
+    """The task that asked for memory, if it may be killed; by its name only where its pid is not told.
+
+    Points don't count, nor does it matter whether it is in vfork: only pid 1 and an adj of -1000 are spared
+    (out_of_memory() in mm/oom_kill.c).
+    """
+    may = [entry for entry in ranking if entry.pid != 1 and entry.process.usage.adj != ADJ_MIN]
+    killed = report.victims[0].pid if report.allocating_task and report.victims else None
+    for pid in (report.invoker_pid, killed):
+        if pid is not None:
+            return next((entry for entry in may if entry.pid == pid), None)
+    named = [entry for entry in may if entry.process.name == report.invoker]
     return named[0] if len(named) == 1 else None
+
+
+def _in_group(report: Report, order: list[Ranked]) -> tuple[list[Ranked], tuple[int, ...]]:
+    """With memory.oom.group, those that died together here die together again, if one of them comes first."""
+    members = {killed.pid for killed in report.victims} if report.group_kill is not None else set()
+    if not order or order[0].pid not in members:
+        return order, ()
+    first = [entry for entry in order if entry.pid in members]
+    return first + [entry for entry in order if entry.pid not in members], tuple(entry.pid for entry in first)
 
 
 def _kills(order: Iterable[Ranked]) -> Iterable[Kill]:
@@ -189,11 +210,11 @@ def _kills(order: Iterable[Ranked]) -> Iterable[Kill]:
         usage = entry.process.usage
         frees = usage.rss + usage.page_tables
         freed += frees
-        assert entry.points is not None  # only the killable are here
         yield Kill(entry.pid, entry.process.name, entry.points, usage.adj, frees, freed)
 
 
-def _caveats(report: Report, choice: Choice, change: Change, order: Sequence[Ranked], group: bool) -> Iterable[Caveat]:
+def _caveats(report: Report, choice: Choice, change: Change, several: bool, asking: bool) -> Iterable[Caveat]:
+    group = report.constraint == Constraint.MEMCG
     yield Caveat.ONE_INSTANT
     more = change.swap_kb + (change.limit_kb if group else change.ram_kb)
     if more:
@@ -202,13 +223,13 @@ def _caveats(report: Report, choice: Choice, change: Change, order: Sequence[Ran
         yield Caveat.SWAPPED
     if group and change.ram_kb:
         yield Caveat.GROUP_ONLY
-    if len(order) > 1:
+    if several:
         yield Caveat.HOW_MANY
         yield Caveat.SHARED
     if choice.found.era.sacrifices_children:
         yield Caveat.CHILDREN
-    if change.kill_allocating_task and not group:
-        yield Caveat.NEXT_INVOKER if _invoker(report, order) else Caveat.INVOKER
+    if _takes_asking(report, change):
+        yield Caveat.NEXT_INVOKER if asking else Caveat.INVOKER
     if report.group_kill is not None:
         yield Caveat.WHOLE_GROUP
     if choice.cause == Cause.CUT_TABLE or not report.complete:

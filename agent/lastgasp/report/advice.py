@@ -34,6 +34,10 @@ class Other:
 
 def verdict(evidence: Evidence, grown: TableGrowth | None, before: Before | None, text: Text) -> str:
     """The sentence at the head, on the main report: ``grown`` by other reports, ``before`` by a recording."""
+    if evidence.cause.case == Case.BY_HAND:
+        return "No setting is to be changed: memory was not short. Find out who asked for the kill (sysrq-f)."
+    if evidence.cause.case == Case.USER_SPACE:
+        return "A killer in user space decided: its own limits and exceptions count here, not the kernel's settings."
     if evidence.leaks:
         return of_leak(evidence.leaks[0], evidence.cause.case == Case.GROUP, text)
     cured = cured_by_settings(evidence)

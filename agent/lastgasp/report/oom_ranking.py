@@ -43,15 +43,25 @@ def ranking(screen: Screen, report: Report, choice: Choice) -> None:
     if len(spared) > SPARED_SHOWN:
         screen.line(f"        … {len(spared) - SPARED_SHOWN} more that may not be killed", "dim")
     legend = "* killed. " if choice.victim is not None else ""
-    if choice.model is not None and _change(choice, choice.model):
+    first = choice.model if choice.cause != Cause.ALLOCATING else chosen
+    if first is not None and choice.model is not None and _change(choice, first):
         name = screen.text(choice.model.process.name)
-        legend += f"“turns at”: with this adj, or so much smaller, {name} would have been spared; any other of these"
-        legend += " would have been taken with that adj, or if it had held so much more."
+        if choice.cause == Cause.ALLOCATING:
+            legend += "“turns at”: with this adj alone it would have been spared, whatever its points: it was killed"
+            legend += " for asking."
+        elif choice.group:
+            legend += "“turns at”: with this adj it would have been spared; with any other it dies with its group."
+        else:
+            what = "passed over" if choice.cause == Cause.CHILD else "spared"
+            legend += f"“turns at”: with this adj, or so much smaller, {name} would have been {what}; any other of"
+            legend += " these would have been taken with that adj, or if it had held so much more."
     screen.wrap(legend, "  ", "  ", "dim")
 
 
 def _row(screen: Screen, choice: Choice, entry: Ranked) -> None:
-    killed = {choice.kernel_pid, choice.victim.pid if choice.victim else None, *choice.group}
+    killed = {choice.victim.pid if choice.victim else None, *choice.group}
+    if choice.cause != Cause.CHILD:
+        killed.add(choice.kernel_pid)  # the victim may be told by another of its threads
     mark = "*" if choice.victim is not None and entry.pid in killed else " "
     points = "never" if entry.points is None else str(entry.points)
     by_adj = "" if not entry.adj_points else f"{entry.adj_points:+d}"
@@ -67,7 +77,7 @@ def _change(choice: Choice, entry: Ranked) -> str:
     if needs is None or entry.process.passed_over:
         return ""
     parts = [] if needs.adj is None else [str(needs.adj)]
-    if needs.chosen and not needs.other:
+    if needs.chosen and not needs.other and not choice.group:
         return ""
     if needs.pages is not None:
         parts.append(("-" if needs.chosen else "+") + kb(needs.pages * choice.page_kb))

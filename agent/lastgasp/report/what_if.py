@@ -46,6 +46,15 @@ def sentence(found: Explained, outcome: Outcome | None, text: Text) -> str:
     name = who(first.name, first.pid, text)
     if victim is None:
         return f"Here {killed}; with this change it would have taken {name} first, if it had to kill."
+    if outcome.together:
+        spared = len({killed.pid for killed in found.report.victims} - set(outcome.together))
+        if not spared:
+            return (
+                f"No other outcome: {name} would have come first, and with memory.oom.group all of the group die"
+                " together, whoever of them is first."
+            )
+        who_else = f"its group (memory.oom.group), but for {units.count(spared, 'process', 'processes')} with -1000"
+        return f"Here {killed}; with this change it would have taken {name} and {who_else}."
     if not outcome.other:
         return f"No other choice: with this change, too, the kernel would have taken {name}."
     return f"Here {killed}; with this change it would have taken {name} first."
@@ -75,8 +84,9 @@ def draw(screen: Screen, found: Explained, outcome: Outcome | None) -> None:
         size = found.choice.page_kb
         for number, kill in enumerate(outcome.kills[:KILLS_SHOWN], 1):
             name = screen.fit(screen.text(kill.name), 15)
+            points = "–" if kill.points is None else kill.points
             frees, freed = kb(kill.frees_pages * size), kb(kill.freed_pages * size)
-            screen.line(f" {number:<3} {kill.pid:>6} {name} {kill.points:>8} {kill.adj:>5} {frees:>14} {freed:>10}")
+            screen.line(f" {number:<3} {kill.pid:>6} {name} {points:>8} {kill.adj:>5} {frees:>14} {freed:>10}")
         if len(outcome.kills) > KILLS_SHOWN:
             screen.line(f"        … and {len(outcome.kills) - KILLS_SHOWN} more", "dim")
     screen.heading("WHAT THIS CAN'T SAY")

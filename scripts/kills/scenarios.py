@@ -117,7 +117,7 @@ SCENARIOS = {
         Scenario(
             "overcommit-2",
             "vm.overcommit_memory=2: malloc fails while memory is free, and nobody is killed",
-            Cast((*OTHERS, LEAKER), settings=((f"{VM}overcommit_memory", "2"),), kills=0, wait_s=15),
+            Cast((*OTHERS, LEAKER), settings=((f"{VM}overcommit_memory", "2"),), kills=0),
             (),
             agent=False,
         ),

@@ -3,8 +3,8 @@
  * FILE, one thing a line, made by casts.py (names are in hex, as they may hold anything):
  *     group NAME LIMIT_KB SWAP_KB      a memory control group (cgroup v2); SWAP_KB -1: no limit
  *     set PATH VALUE                   a sysctl, set once all are up, put back at the end
- *     end KILLS SECONDS                how many kills to wait for, and for how long; 0 kills: just the seconds. Nobody
- *                                      waits longer than NEXT_MS for a further one, or once all that leak are dead
+ *     end KILLS SECONDS                how many kills to wait for, and for how long; no longer than NEXT_MS for a further
+ *                                      one, nor, after the first, once all that leak are dead or get no more memory
  *     gated                            wait for GATE_GO when all are up; when it is over, stop them, make GATE_OVER
  *                                      and wait for GATE_END
  *     actor NAME ADJ UID GROUP ROLE A B   a process; GROUP "-" is none; they start in the order of the lines
@@ -176,9 +176,11 @@ static int all_up(int ready, int count)
 static void hear_actors(int said)
 {
 	char text[512];
-	int size = read(said, text, sizeof text);
+	int size = read(said, text, sizeof text - 1);
 
 	if (size > 0) {
+		text[size] = 0;
+		leaking -= strstr(text, "no memory after") != NULL;
 		tell("X ", 2);
 		tell(text, size);
 		tell("\n", 1);
@@ -269,7 +271,7 @@ static int direct(const char *file, const char *result)
 	close(go[1]);
 	int leak_at_all = leaking;
 	for (long until = now_ms() + end_s * 1000L; now_ms() < until && (!end_kills || kills < end_kills);) {
-		if (kills && leak_at_all && !leaking)
+		if ((kills || !end_kills) && leak_at_all && leaking <= 0)
 			break;
 		look(1 - latest);
 		count = reports;

@@ -19,7 +19,10 @@ NEAR = 8  # a sample is read one process after the other: between two, 1/8 may h
 
 @dataclass(frozen=True, slots=True)
 class Kill:
-    """One kill. ``expected``: the model's from /proc; ``doubt``: what else than the prediction is wrong."""
+    """One kill. ``expected``: the model's from /proc; ``doubt``: what else than the prediction is wrong.
+
+    ``before``: whom the same log's reports before it killed; who of these is still listed is dying.
+    """
 
     report: Report
     choice: Choice
@@ -27,6 +30,7 @@ class Kill:
     expected: int | None
     expected_points: int | None
     doubt: str = ""
+    before: tuple[int, ...] = ()
 
     @property
     def has_table(self) -> bool:
@@ -38,12 +42,14 @@ class Kill:
         """The model's, from the report; with vm.oom_kill_allocating_task that is whoever asked."""
         if self.choice.cause == Cause.ALLOCATING:
             return self.report.invoker_pid
-        return self.choice.model.pid if self.choice.model else None
+        ranked = (entry.pid for entry in self.choice.ranking if entry.rank and entry.pid not in self.before)
+        return next(ranked, None)
 
     @property
     def right(self) -> bool:
         """Did the report alone name the victim?"""
-        return self.predicted == self.victim and self.choice.cause in EXPECTED and not self.doubt
+        known = self.choice.cause in EXPECTED or self.choice.cause == Cause.IN_FLIGHT
+        return self.predicted == self.victim and known and not self.doubt
 
     @property
     def foreseen(self) -> bool:
@@ -84,7 +90,7 @@ def kills(cast: Cast, found: Outcome) -> list[Kill]:
         model = _from_proc(cast, found, sample, report, choice, killed)
         doubt = f"{untold} died by SIGKILL, and the log does not tell of it" if untold else _doubt(found, victim)
         pid, points = (model.pid, model.points) if model else (None, None)
-        judged.append(Kill(report, choice, victim, pid, points, doubt))
+        judged.append(Kill(report, choice, victim, pid, points, doubt, tuple(killed)))
         killed += [one.pid for one in report.victims]
     return judged
 

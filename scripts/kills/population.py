@@ -29,7 +29,7 @@ ODD = (
     b"",
 )
 GROUP_KB = (8 << 10, 24 << 10)
-LEAKS = ((16, 1000), (64, 2000), (256, 8000), (256, 2000), (1024, 5000))  # kB every so many µs: 16 to 200 MB a second
+LEAKS = ((32, 1000), (64, 2000), (256, 8000), (256, 2000), (1024, 5000))  # kB every so many µs: 32 to 200 MB a second
 KILLS = (1, 3, 4, 6)  # to wait for in one round
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from lastgasp.analysis.oom_cause import Case, End, OomCause, cause
 from lastgasp.analysis.oom_memory import Part, memory, zones
-from lastgasp.oom.choice import choose
+from lastgasp.oom.choice import Cause, choose
 from lastgasp.oom.parser import parse
 from lastgasp.oom.report import Report
 
@@ -44,6 +44,31 @@ def causes(name: str) -> list[OomCause]:
 )
 def test_the_case_is_told(log: str, cases: list[tuple[Case, Case | None, End]]) -> None:
     assert [(one.case, one.within, one.end) for one in causes(log)] == cases
+
+
+@pytest.mark.parametrize("log", ["armhf-global-c.txt", "armhf7.2-memcg.txt", "x86-memcg1-plain.txt"])
+def test_who_is_missing_in_a_cut_table_is_not_replaced_by_who_is_not(log: str) -> None:
+    """Cut behind every row: nobody is named before the one who really held most stands in it."""
+    lines = (LOGS / log).read_bytes().splitlines(keepends=True)
+    header = next(number for number, line in enumerate(lines) if b"oom_score_adj name" in line)
+    whole = causes(log)[0].holder
+    assert whole is not None
+    named = 0
+    for end in range(header + 1, len(lines)):
+        if b"] " not in lines[end - 1] or b"oom-kill:" in lines[end - 1]:
+            break
+        (report,) = parse(lines[:end])
+        choice = choose(report)
+        found = cause(report, choice)
+        assert report.cut_table and choice.cause == Cause.CUT
+        assert all(choice.needs(entry.pid) is None for entry in choice.ranking)
+        if found.holder is None:
+            assert Case.CUT in (found.case, found.within)
+        else:
+            assert found.holder.name == whole.name
+            named += 1
+    assert end > header + 3
+    assert named
 
 
 def test_while_a_shielded_process_holds_the_memory_innocents_die() -> None:

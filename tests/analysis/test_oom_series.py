@@ -74,6 +74,28 @@ def test_twice_is_no_loop(tmp_path: Path) -> None:
     assert not of(loop(tmp_path, 2, 600)).loops
 
 
+def test_siblings_that_were_all_there_are_no_loop(tmp_path: Path) -> None:
+    """Three of a server's processes, all in the first table, die one after another."""
+    path = tmp_path / "log"
+    log = (LOGS / "armhf-adj-leaker-900.txt").read_bytes()
+    path.write_bytes(re.sub(rb"plus200|hogA|hogB", b"httpd", log))
+    events = read(str(path)).found
+    assert [event.choice.victim.name for event in events if event.choice.victim].count(b"httpd") == 3
+    assert not series(events).loops
+
+
+def test_the_same_name_in_three_groups_is_no_loop(tmp_path: Path) -> None:
+    log = (LOGS / "armhf-memcg.txt").read_bytes()
+    path = tmp_path / "log"
+    for groups, loops in (((b"/a", b"/b", b"/c"), 0), ((b"/a", b"/a", b"/a"), 1)):
+        text = b""
+        for number, group in enumerate(groups):
+            one = re.sub(rb"\b96\b", b"%d" % (960 + number), log.replace(b"/app", group))
+            text += later(one, 60 * number)
+        path.write_bytes(text)
+        assert len(of(path).loops) == loops, groups
+
+
 def test_refusals_are_summed_up_by_process() -> None:
     found = of(LOGS / "armhf-overcommit2.txt").refusals
     assert [(one.name, one.pid, len(one.events)) for one in found] == [(b"leaker", 90, 3), (b"python3", 92, 2)]

@@ -38,6 +38,17 @@ def test_a_log_is_explained() -> None:
     assert done.stdout.startswith(b"leaker (pid 95) asked for one page for its own memory")
 
 
+@pytest.mark.parametrize("lines", [231, 234])
+def test_a_log_that_ends_in_the_task_table_names_nobody(lines: int) -> None:
+    """As a serial console's does whose machine died there; the leaker stands behind the cut."""
+    log = b"".join(LOG.read_bytes().splitlines(keepends=True)[:lines])
+    assert b"oom_score_adj name" in log and b"leaker\n" not in log
+    said = b" ".join(run("oom", "-", stdin=log).stdout.split())
+    assert b"Who held most is not told: the log ends in the task table" in said
+    assert b"held most: " not in said and b"nobody: no process is left" not in said
+    assert b"it would have taken" not in said
+
+
 @pytest.mark.parametrize("packed", [False, True])
 def test_standard_input_and_gzip(packed: bool, tmp_path: Path) -> None:
     data = gzip.compress(LOG.read_bytes()) if packed else LOG.read_bytes()

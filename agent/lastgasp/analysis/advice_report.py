@@ -10,7 +10,7 @@ from lastgasp.analysis.oom_cause import Case, inner
 from lastgasp.analysis.oom_memory import Part
 from lastgasp.oom.badness import ADJ_MIN
 from lastgasp.oom.choice import Cause
-from lastgasp.oom.what_if import Change, Outcome, Rule, what_if
+from lastgasp.oom.what_if import Caveat, Change, Outcome, Rule, what_if
 
 
 def advise(evidence: Evidence) -> list[Advice]:
@@ -36,7 +36,7 @@ def advise(evidence: Evidence) -> list[Advice]:
 
 
 def _first(outcome: Outcome | None) -> tuple[str, tuple[bytes, ...]]:
-    if outcome is None:
+    if outcome is None or Caveat.TABLE in outcome.caveats:
         return "", ()
     if not outcome.kills:
         return "nobody could be killed: the kernel panics", ()

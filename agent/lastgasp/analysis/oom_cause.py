@@ -21,6 +21,7 @@ DOMINATES = 0.5  # of what all processes hold
 MANY = 3  # processes of one name
 PROTECTS = 2  # so many times the victim's memory
 NOTABLE = 0.2
+COVERED = 0.8  # of what processes hold: a table that lists so much is good enough, though it is cut
 KERNEL_IS_ODD = 0.3  # of usable RAM, for the kernel itself; on 96 MB of RAM it takes 10 to 15 % in good health
 
 
@@ -41,6 +42,7 @@ class Case(StrEnum):
     BY_HAND = "somebody asked for a kill by sysrq"
     USER_SPACE = "a killer in user space decided"
     FILE = "the file cache holds most and could not be dropped"
+    CUT = "the log ends in the task table, before whoever held most"
     UNKNOWN = "the report does not tell"
 
 
@@ -99,6 +101,8 @@ def cause(report: Report, choice: Choice) -> OomCause:
     held = _holders(choice)
     total = sum(one.kb for one in held) if choice.ranking else None
     by_name = _by_name(choice, total or 0)
+    if report.cut_table and not _covered(report, where, total or 0):
+        by_name = []
     holder = by_name[0] if by_name else _from_victim(choice, where, _victim_kb(report, choice))
     case, confidence, within = _case(report, choice, where, states, by_name, total)
     caches = sorted(((total_kb, name) for name, (_, total_kb) in (report.slab_kb or {}).items()), reverse=True)
@@ -118,6 +122,14 @@ def cause(report: Report, choice: Choice) -> OomCause:
         protected_kb=sum(one.kb for one in held if one.protected),
         victim_kb=_victim_kb(report, choice),
     )
+
+
+def _covered(report: Report, where: Memory | None, listed_kb: int) -> bool:
+    """Whether the processes of a cut table hold most of what all do, as far as the rest of the report tells."""
+    whole_kb = where.parts[Part.ANON] if where is not None else None
+    if report.memcg is not None:
+        whole_kb = report.memcg.usage_kb
+    return whole_kb is not None and listed_kb >= COVERED * whole_kb
 
 
 def inner(cause: OomCause) -> Case:
@@ -207,8 +219,11 @@ def _case(
     if report.sysrq or (report.order is not None and report.order < 0):
         return Case.BY_HAND, Confidence.HIGH, None
     if report.constraint == Constraint.MEMCG or (report.constraint is None and report.memcg is not None):
-        return Case.GROUP, Confidence.HIGH, _in_group(report, choice, by_name, total)
+        within = _in_group(report, choice, by_name, total)
+        return Case.GROUP, Confidence.HIGH, Case.CUT if within == Case.UNKNOWN and report.cut_table else within
     filled, surely = _filled(choice, where, by_name, total, _victim_kb(report, choice))
+    if report.cut_table and not by_name and filled in (Case.UNKNOWN, Case.MANY_PROCESSES):
+        filled = Case.CUT
     if report.constraint in (Constraint.CPUSET, Constraint.MEMORY_POLICY):
         return Case.CPUSET, Confidence.HIGH, filled
     allowed = [zone for zone in states if zone.allowed]
@@ -219,7 +234,7 @@ def _case(
     )
     free_kb = sum(zone.usable_kb for zone in allowed)
     if short and _elsewhere(report, states) > max(4 * free_kb, 0.1 * (where.usable_kb if where else 0)):
-        return Case.LOWMEM, Confidence.HIGH, filled if filled in (Case.KERNEL, Case.UNKNOWN) else None
+        return Case.LOWMEM, Confidence.HIGH, filled if filled in (Case.KERNEL, Case.CUT, Case.UNKNOWN) else None
     cma = sum(zone.free_cma_kb for zone in allowed)
     if short and may_use_cma(report) is False and any(_only_cma(zone) for zone in allowed) and cma > free_kb:
         if filled == Case.KERNEL:

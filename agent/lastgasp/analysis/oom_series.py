@@ -73,7 +73,7 @@ class TableGrowth:
 
 @dataclass(frozen=True, slots=True)
 class KillLoop:
-    """One name, killed again and again with new pids."""
+    """One name, killed again and again in one group (or in none), each time as a process that was not there before."""
 
     name: bytes
     events: tuple[int, ...]
@@ -190,14 +190,22 @@ def _growth(events: list[Numbered]) -> Iterable[TableGrowth]:
 
 
 def _loops(events: list[Numbered]) -> Iterable[KillLoop]:
-    kills: dict[bytes, list[tuple[int, int, int | None, int | None]]] = {}
+    """One that was listed already when the one before it was killed is a sibling, not its next life."""
+    kills: dict[tuple[bytes, bytes], list[tuple[int, int, int | None, int | None]]] = {}
+    listed: dict[tuple[bytes, bytes], set[int]] = {}  # who was there at the last kill of that name
     for number, event in events:
         victim = event.choice.victim
-        if victim is not None and victim.name and victim.pid:
+        if victim is None or not victim.name or not victim.pid:
+            continue
+        group = event.report.memcg.path if event.report.memcg is not None else None
+        of = victim.name, group or b""
+        if victim.pid not in listed.get(of, ()):
             kill = (number, victim.pid, event.cause.victim_kb, event.report.place.uptime_us)
-            kills.setdefault(victim.name, []).append(kill)
-    for name, found in kills.items():
-        if len({pid for _, pid, _, _ in found}) < LOOP:
+            kills.setdefault(of, []).append(kill)
+        listed.setdefault(of, set()).update(entry.pid for entry in event.choice.ranking)
+        listed[of].add(victim.pid)
+    for (name, _), found in kills.items():
+        if len(found) < LOOP:
             continue
         times = [at for _, _, _, at in found if at is not None]
         yield KillLoop(

@@ -28,6 +28,7 @@ class Cause(StrEnum):
     MODEL = "it had the most points"
     NONE_KILLED = "nobody was killed"
     NO_TABLE = "the report has no task table"
+    CUT = "the log ends in the task table: whom the kernel chose is not told"
     CUT_TABLE = "the victim is not in the table: it is cut, or the victim came later"
     NO_TOTAL = "the report does not say what the points are measured against"
     NOT_KERNEL = "it was not the kernel that chose"
@@ -80,7 +81,7 @@ class Choice:
 
     def needs(self, pid: int) -> Needs | None:
         """What would have changed the choice for this process, and so whether it died."""
-        if self.total.pages is None:
+        if self.total.pages is None or self.cause == Cause.CUT:
             return None
         found = needs(self.ranking, pid, self.found.era, self.total.pages)
         if self.cause == Cause.ALLOCATING:  # points don't count, only whether the asking task may be killed
@@ -173,7 +174,7 @@ def _cause(
         return Cause.NOT_KERNEL, ()
     pid = choice.kernel_pid
     if pid is None:
-        return Cause.NONE_KILLED, ()
+        return Cause.CUT if report.cut_table else Cause.NONE_KILLED, ()
     if report.allocating_task:
         return Cause.ALLOCATING, ()
     if not rows:

@@ -194,6 +194,12 @@ class Report:
     complete: bool = False  # the end was seen; else the log ends, or was cut
 
     @property
+    def cut_table(self) -> bool:
+        """Whether the log ends in the task table, so that those who come after are not known."""
+        ended = self.complete or self.victims or self.panic is not None or self.exiting is not None
+        return self.tasks is not None and not ended
+
+    @property
     def page_kb(self) -> int | None:
         """kB in a page: what the kernel prints in both units tells; None where nothing does."""
         for zone in self.zones:

@@ -65,7 +65,7 @@ def verdict(evidence: Evidence, grown: TableGrowth | None, before: Before | None
             f"Whether a setting cures this is open: if {text(holder.name)} leaks, all of them only delay the next kill."
             " One report does not tell: record it first."
         )
-    if evidence.cause.case == Case.UNKNOWN:
+    if Case.CUT in (evidence.cause.case, evidence.cause.within) or evidence.cause.case == Case.UNKNOWN:
         return "The report does not tell enough for more than general advice."
     if inner(evidence.cause) == Case.REFUSED:
         return "This is the work of a setting: vm.overcommit_memory refused, and nobody was killed."

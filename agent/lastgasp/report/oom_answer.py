@@ -102,6 +102,12 @@ def _blame(report: Report, choice: Choice, cause: OomCause, text: Text, told: st
         found.append(_many(cause, text, told))
     elif cause.case == Case.CMA:
         found.append("CMA pages are lent only to what can be moved away: not to the kernel's own data.")
+    elif case == Case.CUT:
+        whole = f" of {kb(cause.memory.parts[Part.ANON])}" if cause.memory and cause.case != Case.GROUP else ""
+        found.append(
+            f"Who held most is not told: the log ends in the task table, and those listed held"
+            f" {kb(cause.processes_kb or 0)}{whole}."
+        )
     elif case == Case.UNKNOWN:
         found.append(
             "The report does not tell where the memory was: only its kill line, or a part of it, is in the log."

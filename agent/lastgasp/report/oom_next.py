@@ -54,7 +54,7 @@ def steps(report: Report, choice: Choice, cause: OomCause, text: Text, before: B
             "See whether CMA (cma= on the command line) is larger than drivers need: what it holds is lent"
             " only to what can be moved."
         )
-    if cause.case == Case.UNKNOWN:
+    if Case.CUT in (cause.case, cause.within) or cause.case == Case.UNKNOWN:
         found.append(
             "Look for the rest of this report in the whole log (dmesg): a console leaves out what its level hides."
         )

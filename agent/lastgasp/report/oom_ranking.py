@@ -20,6 +20,8 @@ def ranking(screen: Screen, report: Report, choice: Choice) -> None:
     if not choice.ranking:
         if report.tasks is None:
             words = "unknown: the report has no task table (vm.oom_dump_tasks=0, or lines are missing)"
+        elif not report.tasks and report.cut_table:
+            words = "unknown: the log ends where the task table begins"
         elif not report.tasks:
             words = "nobody: no process is left in the task table but the first, which the kernel never takes"
         else:
@@ -104,6 +106,8 @@ def why(screen: Screen, choice: Choice) -> None:
     elif choice.cause == Cause.NONE_KILLED and model is not None:
         name = who(model.process.name, model.pid, screen.text)
         screen.wrap(f"Had the kernel killed, it would have taken {name} first ({_era(choice)}).", "  ")
+    elif choice.cause == Cause.CUT:
+        screen.wrap("The log ends in this table: who stood below, and whom the kernel chose, is not told.", "  ")
     elif choice.cause == Cause.NONE_KILLED:
         screen.wrap("Nobody in the table may be killed.", "  ")
     elif choice.cause in EXPECTED:

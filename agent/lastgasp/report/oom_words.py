@@ -43,6 +43,7 @@ SHORT = {
     Case.BY_HAND: "by hand (sysrq)",
     Case.USER_SPACE: "killer in user space",
     Case.FILE: "file cache stays",
+    Case.CUT: "not told: the log is cut",
     Case.UNKNOWN: "not told",
 }
 

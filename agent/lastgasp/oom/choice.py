@@ -15,6 +15,7 @@ from lastgasp.oom.badness import ADJ_MIN, Era, Usage, toward_zero
 from lastgasp.oom.era import Found, Total
 from lastgasp.oom.ranking import Needs, Process, Ranked, first, needs, rank
 from lastgasp.oom.report import Killer, Report, Task, Victim
+from lastgasp.oom.vfork import in_vfork, twin
 
 PAGE_KB = 4
 # Between the choice and the printing of the table, other CPUs go on: so many pages, or 1 in so many, may have changed.
@@ -104,7 +105,7 @@ def choose(report: Report, killed_before: Collection[int] = (), swap_kb: int | N
     size_kb = told or PAGE_KB
     total = eras.total_of(report, size_kb, swap_kb)
     rows = _rows(report.tasks or [])
-    vfork = _in_vfork(report, rows)
+    vfork = in_vfork(report, rows)
     processes = [_process(task, size_kb, vfork is not None and task is vfork[0]) for task in rows]
     victim = next((killed for killed in report.victims if killed.pid), None)
     kernel_pid = _kernels(report, victim, rows)
@@ -200,7 +201,7 @@ def _cause(
     if not odd:
         return Cause.IN_FLIGHT, skipped
     # After IN_FLIGHT and before EQUALS: a child that shares its parent's memory has as many points as it.
-    if all(_twin(by_pid[entry.pid], rows) for entry in odd):
+    if all(twin(by_pid[entry.pid], rows) for entry in odd):
         return Cause.VFORK, skipped
     if all(entry.points == chosen.points for entry in odd):
         return Cause.EQUALS, skipped
@@ -215,31 +216,6 @@ def _cause(
     if most - chosen.points <= max(DRIFT_PAGES, held // DRIFT_PART):
         return Cause.DRIFT, skipped
     return Cause.UNEXPLAINED, skipped
-
-
-def _in_vfork(report: Report, rows: Sequence[Task]) -> tuple[Task, Task] | None:
-    """A child that is most surely between vfork and exec, and its parent (in_vfork(), include/linux/sched/mm.h).
-
-    It asks for memory, and it shows name and memory of one other process, before it in the list: the parent, which
-    waits and asks for nothing. A forked copy would differ by what it asked for before; more than one are workers.
-    """
-    child = next((task for task in rows if task.pid == report.invoker_pid), None)
-    if child is None or not child.total_vm:
-        return None
-    alike = [task for task in rows if task.name == child.name and _memory(task) == _memory(child)]
-    return (child, alike[0]) if len(alike) == 2 and alike[1] is child else None
-
-
-def _twin(task: Task, rows: Sequence[Task]) -> bool:
-    """Whether another process shows the very same memory: so does a vfork child, until it calls exec.
-
-    Forked copies that never touched theirs look the same; the kernel would not skip these.
-    """
-    return any(row is not task and row.total_vm and _memory(row) == _memory(task) for row in rows)
-
-
-def _memory(row: Task) -> tuple[int | None, ...]:
-    return (row.total_vm, row.rss, row.rss_anon, row.rss_file, row.nr_ptes, row.pgtables_bytes, row.swapents)
 
 
 def _era_matters(processes: Sequence[Process], found: Found, total: int) -> bool:
@@ -283,7 +259,7 @@ def _score_fits(
 
 def _may_be_vfork(ranking: Sequence[Ranked], rows: Sequence[Task]) -> bool:
     winner = first(ranking)
-    return any(winner and winner.pid == (row.tgid or row.pid) and _twin(row, rows) for row in rows)
+    return any(winner and winner.pid == (row.tgid or row.pid) and twin(row, rows) for row in rows)
 
 
 def _caveats(
@@ -293,10 +269,12 @@ def _caveats(
     caveats = []
     if vfork is not None:
         child, parent = vfork
-        caveats.append(
-            f"{child.pid} asked for memory and has the very same as {parent.pid}: it is taken for a child before its"
-            " exec, which the kernel passes over"
+        why = (
+            f"{child.pid} asked for memory and has the very same as {parent.pid}"
+            if child.pid == report.invoker_pid
+            else f"{child.pid} and {parent.pid} show the very same memory, more than there is twice"
         )
+        caveats.append(f"{why}: {child.pid} is taken for a child before its exec, which the kernel passes over")
     elif twins:
         caveats.append("the first has a twin with the very same memory: the kernel passes over a child before its exec")
     columns = report.columns or ()

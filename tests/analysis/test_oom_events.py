@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
-from lastgasp.analysis.oom_events import OomEvent, kills_counted, oom_events
+from lastgasp.analysis.oom_events import OomEvent, kills_counted, oom_events, reported_ms, reports
 from lastgasp.oom.parser import parse
 from scene import Scene
 
@@ -27,8 +28,10 @@ def told(scene: Scene, *texts: bytes) -> list[OomEvent]:
 def recorded_log(scene: Scene, name: str) -> list[OomEvent]:
     """The events of a real kernel's log, as the agent would have recorded it."""
     records = (LOGS / name).read_bytes().splitlines()
+    times = [record.split(b",")[2] for record in records if record.count(b",") > 2 and b";" in record]
+    written_ms = max([scene.now_ms, *(int(at) // 1000 for at in times if at.isdigit())])
     for start in range(0, len(records), 10):
-        scene.encoder.kmsg(scene.now_ms, records[start : start + 10])
+        scene.encoder.kmsg(written_ms, records[start : start + 10])
     return oom_events(scene.flush().load())
 
 
@@ -62,6 +65,21 @@ def test_the_events_are_the_reports_that_a_log_of_the_same_lines_gives(scene: Sc
     events = [event for event in recorded_log(scene, name) if event.victim is not None]
     assert [(event.at.uptime_ms, event.victim_pid, event.victim) for event in events] == told
     assert bool(told) == ("overcommit2" not in name)
+
+
+def test_a_kernels_clock_that_runs_ahead_is_not_believed(scene: Scene) -> None:
+    """The agent had written the report down already, by a clock that is 2 s behind the time in it."""
+    log = (LOGS / "armhf-global-c.kmsg").read_bytes()
+    ahead_us = (scene.now_ms + 2_000) * 1000
+    records = re.sub(rb"^(\d+,\d+),\d+,", rb"\g<1>,%d," % ahead_us, log, flags=re.M).splitlines()
+    for start in range(0, len(records), 10):
+        scene.encoder.kmsg(scene.now_ms, records[start : start + 10])
+    recording = scene.flush().load()
+    (event,) = oom_events(recording)
+    assert event.at.uptime_ms == scene.now_ms
+    (report,) = reports(recording.boots[0])
+    assert report.place.uptime_us == ahead_us
+    assert reported_ms(recording.boots[0], report) == scene.now_ms
 
 
 def test_all_of_a_group_are_events_and_only_the_first_tells_who_asked(scene: Scene) -> None:

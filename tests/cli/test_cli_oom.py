@@ -49,6 +49,20 @@ def test_a_log_that_ends_in_the_task_table_names_nobody(lines: int) -> None:
     assert b"it would have taken" not in said
 
 
+def test_whom_a_killer_in_user_space_killed_is_told_also_where_it_is_a_group() -> None:
+    line = (
+        b"Mar  3 10:00:01 host systemd-oomd[312]: Killed /system.slice/app.service due to memory pressure for"
+        b" /system.slice being 92.32% > 60.00% for > 30s with reclaim activity\n"
+    )
+    said = run("oom", "-", stdin=line).stdout
+    assert said.startswith(b"Not the kernel but systemd-oomd killed the group /system.slice/app.service, all\n")
+
+
+def test_processes_of_one_name_are_told_as_several() -> None:
+    said = b" ".join(run("oom", str(LOGS / "armhf-global-py.txt")).stdout.split())
+    assert b"2 processes named python3, the victim among them, together held most: 70.5 MB" in said
+
+
 @pytest.mark.parametrize("packed", [False, True])
 def test_standard_input_and_gzip(packed: bool, tmp_path: Path) -> None:
     data = gzip.compress(LOG.read_bytes()) if packed else LOG.read_bytes()

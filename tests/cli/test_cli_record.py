@@ -55,7 +55,9 @@ def test_it_records_for_as_long_as_asked_and_says_what_to_type_next(tmp_path: Pa
     assert re.match(r"Recorded \d+ samples in 2(\.\d)? s: a\.lgr\n", done.stdout)
     assert done.stdout.endswith("Next: lastgasp report a.lgr\n")
     recording = only(tmp_path / "a.lgr")
-    assert 8 <= recording.samples <= 20  # an OOM kill on the machine meanwhile adds samples
+    missed = recording.boots[0].latest("recorder", b"", "missed_ticks") or 0  # on a machine that is busy otherwise
+    assert 8 - missed <= recording.samples <= 20  # an OOM kill on the machine meanwhile adds samples
+    assert recording.samples > 1
     assert recording.clean_stop
 
 
@@ -194,7 +196,8 @@ def test_a_leak_on_this_very_machine_is_found(tmp_path: Path) -> None:
         [
             sys.executable,
             "-c",
-            "import time\nkept = []\nwhile True:\n kept.append(bytearray(40_000)); time.sleep(0.02)",
+            "import time\nkept, began = [], time.monotonic()\nwhile True:\n"
+            " while len(kept) < (time.monotonic() - began) * 50: kept.append(bytearray(40_000))\n time.sleep(0.02)",
         ]
     )
     try:
@@ -204,7 +207,7 @@ def test_a_leak_on_this_very_machine_is_found(tmp_path: Path) -> None:
         leaker.wait()
     suspects = gather(only(tmp_path / "a.lgr"))
     (found,) = [growth for growth in [*suspects.leaks, *suspects.suspicions] if growth.worst.pid == leaker.pid]
-    assert found.worst.verdict.per_s == pytest.approx(40_000 / 0.0202, rel=0.25)
+    assert found.worst.verdict.per_s == pytest.approx(40_000 * 50, rel=0.25)
     assert found.worst.where is not None
 
 

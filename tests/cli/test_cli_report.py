@@ -202,7 +202,7 @@ def test_help_has_examples_and_the_exit_status(tmp_path: Path, arguments: tuple[
     done = lastgasp(tmp_path, *arguments)
     assert done.returncode == 0
     assert b"examples:" in done.stdout
-    assert b"exit status: 0 done; 1 it could not be done" in done.stdout
+    assert b"exit status:\n  0 done; 1 it could not be done" in done.stdout
 
 
 def test_a_reader_that_has_seen_enough_is_no_error(leak: Path) -> None:

@@ -47,7 +47,7 @@ def oom_events(recording: Recording) -> list[OomEvent]:
     for index, boot in enumerate(recording.boots):
         for report in reports(boot):
             if report.killer == Killer.KERNEL and report.refusal is None:
-                at_ms = _at_ms(boot, report)
+                at_ms = reported_ms(boot, report)
                 found += _events(report, moment(recording.boots, index, at_ms), at_ms < boot.first_ms)
     return found
 
@@ -70,11 +70,11 @@ def kills_counted(recording: Recording) -> int | None:
     return total
 
 
-def _at_ms(boot: Boot, report: Report) -> int:
-    """Time since boot, by the kernel's clock; the agent's time if a record has none."""
-    if report.place.uptime_us is not None:
-        return report.place.uptime_us // 1000
-    return boot.messages[report.place.first_line - 1].at_ms
+def reported_ms(boot: Boot, report: Report) -> int:
+    """Time since boot by the kernel's clock, which can run ahead: what the agent wrote down came after it for sure."""
+    written_ms = boot.messages[report.place.first_line - 1].at_ms
+    uptime_us = report.place.uptime_us
+    return written_ms if uptime_us is None else min(uptime_us // 1000, written_ms)
 
 
 def _events(report: Report, at: Moment, before_recording: bool) -> Iterator[OomEvent]:

@@ -13,6 +13,7 @@ from lastgasp.analysis.advice import Advice, Evidence, Leak
 from lastgasp.analysis.advice_recording import advise_recording
 from lastgasp.analysis.advice_together import main_event, together
 from lastgasp.analysis.facts import Facts
+from lastgasp.analysis.oom_before import Finding
 from lastgasp.analysis.standing import Standing, standing
 from lastgasp.analysis.trend import Shape
 from lastgasp.cli.oom_source import Source, read
@@ -99,7 +100,7 @@ def _advised(source: Source, text: Text) -> Advised:
         answer = drawn.of_recording(standings[0], source.facts[0], leaks, text)
         return Advised(answer, general, list(drawn.others(general, settings)), [], None)
     evidences = [
-        Evidence(one.report, one.choice, one.cause, settings, _blamed(one) or leaks, bool(source.recordings))
+        Evidence(one.report, one.choice, one.cause, settings, _leaking(one, leaks), bool(source.recordings))
         for one in events
     ]
     advices = together(evidences)
@@ -116,6 +117,12 @@ def _leaks(facts: Facts) -> Iterator[Leak]:
         yield Leak(growth.worst.name, growth.worst.verdict.per_s)
     for machine in facts.machine_leaks:
         yield Leak(machine.name.encode(), machine.verdict.per_s, program=False)
+
+
+def _leaking(one: Explained, leaks: Sequence[Leak]) -> Sequence[Leak]:
+    """What was known of this report's time; where the recording knows nothing of it, what it knows as a whole."""
+    unknown = one.before is None or one.before.finding is Finding.UNKNOWN
+    return leaks if unknown else _blamed(one)
 
 
 def _blamed(one: Explained) -> Sequence[Leak]:

@@ -9,18 +9,22 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import textwrap
 import traceback
 
 from lastgasp import __version__
 from lastgasp.cli import advise, oom, record, report, what_if
 from lastgasp.recorder.ring_file import RingError
+from lastgasp.report.screen import WIDTH
 from lastgasp.report.visible import visible
 from lastgasp.timeline.load import LoadError
 
 DONE, FAILED, INTERRUPTED = 0, 1, 130
 ERRORS = (LoadError, RingError, record.RecordError)
 STATUS = """\
-exit status: 0 done; 1 it could not be done, or the input is no good; 2 wrong use; 130 interrupted
+exit status:
+  0 done; 1 it could not be done, or the input is no good; 2 wrong use;
+  130 interrupted
 """
 EXAMPLES = """\
 examples:
@@ -74,6 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     for command in (report, oom, what_if, advise, record):
         added = command.add(commands)
         added.epilog = f"{command.EXAMPLES}\n{STATUS}"
+        added.description = textwrap.fill(added.description or "", WIDTH - 2)
         added.formatter_class = argparse.RawDescriptionHelpFormatter
     return parser
 

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 EXAMPLES = """\
 examples:
   dmesg | lastgasp oom -
-  lastgasp oom /var/log/kern.log         syslog, journalctl, dmesg, serial capture, pstore
-  lastgasp oom ring.lgr                  the kernel messages of a recording, and what grew before
-  lastgasp oom logs/                     every log and recording of a folder, one line each
+  lastgasp oom /var/log/kern.log    syslog, journalctl, dmesg, serial, pstore
+  lastgasp oom ring.lgr             a recording's kernel log, and what grew before
+  lastgasp oom logs/                all logs and recordings of a folder, in brief
   lastgasp oom --json log | jq '.reports[].answer[0]'
 """
 

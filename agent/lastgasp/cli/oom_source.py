@@ -13,8 +13,9 @@ from typing import BinaryIO
 from lastgasp.analysis.facts import Facts, gather
 from lastgasp.analysis.oom_before import Past, before
 from lastgasp.analysis.oom_cause import Case
+from lastgasp.analysis.oom_events import reported_ms, reports
 from lastgasp.oom.choice import Choice, choose
-from lastgasp.oom.parser import Parser, parse
+from lastgasp.oom.parser import parse
 from lastgasp.oom.report import Report
 from lastgasp.report import units
 from lastgasp.report.answer import answer
@@ -157,8 +158,8 @@ def _of_recordings(recordings: list[Recording]) -> Source:
             name = f"the kernel messages of boot {index + 1} in {recording.name}"
             swap_kb = boot.latest("meminfo.slow", b"", "SwapTotal")
             past: Past | None = None
-            for report, choice in _choices(_of_boot(boot), swap_kb):
-                at_ms = _at_ms(boot, report)
+            for report, choice in _choices(reports(boot), swap_kb):
+                at_ms = reported_ms(boot, report)
                 report.place = replace(report.place, wall=_wall(boot, at_ms))
                 one = explain(report, choice, name)
                 if one.cause.case not in (Case.REFUSED, Case.USER_SPACE):
@@ -166,20 +167,6 @@ def _of_recordings(recordings: list[Recording]) -> Source:
                     one = replace(one, before=before(past, at_ms, report, choice, one.cause))
                 found.append(replace(one, recorded=said))
     return Source(found, recordings, facts)
-
-
-def _of_boot(boot: Boot) -> Iterator[Report]:
-    parser = Parser()
-    for message in boot.messages:
-        yield from parser.feed(message.record.partition(b"\n")[0])
-    yield from parser.close()
-
-
-def _at_ms(boot: Boot, report: Report) -> int:
-    """Time since boot by the kernel's clock, which can run ahead: what the agent wrote down came after it for sure."""
-    written_ms = boot.messages[report.place.first_line - 1].at_ms
-    uptime_us = report.place.uptime_us
-    return written_ms if uptime_us is None else min(uptime_us // 1000, written_ms)
 
 
 def _wall(boot: Boot, at_ms: int) -> bytes | None:

@@ -9,10 +9,10 @@ import sys
 from typing import TYPE_CHECKING
 
 from lastgasp.analysis.fields import whole
+from lastgasp.analysis.promises import promised
 from lastgasp.cli import next_victim
 from lastgasp.cli.oom_source import NoReport, Source, read, recorded
-from lastgasp.oom.overcommit import DEFAULT_RATIO, Answer, Sample, Settings, default_reserve_kb, would_refuse
-from lastgasp.oom.overcommit import MOST_ADMIN_KB as ADMIN_KB
+from lastgasp.oom.overcommit import DEFAULT_RATIO, Answer
 from lastgasp.oom.what_if import Change, Rule, rule, what_if
 from lastgasp.report import units
 from lastgasp.report import what_if as drawn
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 
 EXAMPLES = """\
 examples:
-  lastgasp what-if dmesg.txt --oom-score-adj sensord=-900 --oom-score-adj 'web*=300'
+  lastgasp what-if log --oom-score-adj sensord=-900 --oom-score-adj 'web*=300'
   lastgasp what-if dmesg.txt --ram +64M --swap 32M
   lastgasp what-if ring.lgr --overcommit-memory 2 --overcommit-ratio 80
   lastgasp what-if ring.lgr --at end --process sensord
-  lastgasp what-if ring.lgr --at 'mark:test 7' --oom-score-adj sensord=-900 --ram=-16M
+  lastgasp what-if ring.lgr --at 'mark:test 7' --ram=-16M
 """
 SIZE = re.compile(r"([+-]?)(\d{1,12})([kKmMgG])(?:i?[bB])?")
 KB = {"k": 1, "m": 1024, "g": 1024**2}
@@ -63,7 +63,9 @@ def add(commands: _SubParsersAction[argparse.ArgumentParser]) -> argparse.Argume
         "--kill-allocating-task", action="store_const", const=True, help="vm.oom_kill_allocating_task=1"
     )
     parser.add_argument("--overcommit-memory", type=int, choices=[2], help="vm.overcommit_memory=2; needs a recording")
-    parser.add_argument("--overcommit-ratio", type=_ratio, metavar="N", help="vm.overcommit_ratio (default 50)")
+    parser.add_argument(
+        "--overcommit-ratio", type=_ratio, metavar="N", help="vm.overcommit_ratio (default: as recorded, else 50)"
+    )
     next_victim.add(parser)
     parser.add_argument("--json", action="store_true", help="one JSON object (explained in report/JSON.md)")
     parser.set_defaults(run=run, wrong=parser.error)
@@ -153,11 +155,11 @@ def _kills(options: argparse.Namespace, source: Source, change: Change, screen: 
 
 def _overcommit(options: argparse.Namespace, screen: Screen) -> str:
     recordings = recorded(options.path)
-    ratio = DEFAULT_RATIO if options.overcommit_ratio is None else options.overcommit_ratio
+    ratio: int | None = options.overcommit_ratio
     found: list[tuple[int, Boot, Answer]] = []
     for recording in recordings:
         for number, boot in enumerate(recording.boots, 1):
-            answer = answer_of(boot, ratio)
+            answer = promised(boot, ratio)
             if answer is not None:
                 found.append((number, boot, answer))
     if not found:
@@ -171,30 +173,21 @@ def _overcommit(options: argparse.Namespace, screen: Screen) -> str:
         first = answer.first
         wall = boot.wall_ns(int(first.time)) if first is not None else None
         at = "" if first is None else units.utc(wall) if wall is not None else f"uptime {units.clock(int(first.time))}"
-        drawn.overcommit(screen, number, answer, at, f"vm.overcommit_ratio={ratio}")
+        drawn.overcommit(screen, number, answer, at, _allowance(boot, ratio))
     return str(screen)
+
+
+def _allowance(boot: Boot, ratio: int | None) -> str:
+    """The setting that was reckoned with: the one asked for, or as recorded."""
+    kbytes, recorded_ratio = (whole(boot.machine().get(f"vm.overcommit_{name}")) for name in ("kbytes", "ratio"))
+    if ratio is None and kbytes:
+        return f"vm.overcommit_kbytes={kbytes}"
+    if ratio is None:
+        ratio = DEFAULT_RATIO if recorded_ratio is None else recorded_ratio
+    return f"vm.overcommit_ratio={ratio}"
 
 
 def _fields(answer: Answer) -> dict[str, object]:
     fields = plain(answer)
     assert isinstance(fields, dict)
     return {**fields, "refuses": answer.refuses, "room_kb": answer.room_kb}
-
-
-def answer_of(boot: Boot, ratio: int) -> Answer | None:
-    """For a process without privileges. Its reserve where not recorded: as the kernel sets it. None: not recorded."""
-    times, values = boot.points("meminfo", b"", "Committed_AS")
-    total = boot.latest("meminfo.slow", b"", "MemTotal")
-    if not values or not total:
-        return None
-    reserve = whole(boot.machine().get("vm.admin_reserve_kbytes"))
-    settings = Settings(
-        ram_kb=total,
-        swap_kb=boot.latest("meminfo.slow", b"", "SwapTotal") or 0,
-        hugetlb_kb=boot.latest("meminfo.slow", b"", "Hugetlb") or 0,
-        ratio=ratio,
-        admin_reserve_kb=default_reserve_kb(total, ADMIN_KB) if reserve is None else reserve,
-        page_kb=max(boot.page_size // 1024, 1),
-    )
-    samples = [Sample(at, value) for at, value in zip(times, values, strict=True)]
-    return would_refuse(settings, samples, privileged=False)

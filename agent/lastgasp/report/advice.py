@@ -63,7 +63,8 @@ def verdict(evidence: Evidence, grown: TableGrowth | None, before: Before | None
     if cured is None and holder is not None:
         return (
             f"Whether a setting cures this is open: if {text(holder.name)} leaks, all of them only delay the next kill."
-            " One report does not tell: record it first."
+            + (" The recording does not tell: too little of it is from before." if evidence.recorded else "")
+            + ("" if evidence.recorded else " One report does not tell: record it first.")
         )
     if Case.CUT in (evidence.cause.case, evidence.cause.within) or evidence.cause.case == Case.UNKNOWN:
         return "The report does not tell enough for more than general advice."

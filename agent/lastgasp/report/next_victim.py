@@ -153,7 +153,10 @@ def sentence(found: Outlook, plain: Outlook | None, text: Text) -> str:
             f" 0: {said}."
         )
     full = next((group for group in found.groups if (group.usage_kb or 0) >= NEAR * group.limit_kb), None)
-    return f"{said}." + (f" But {_group(full, text)}." if full is not None else "")
+    if full is None:
+        return f"{said}."
+    same = first is not None and bool(full.ranking) and full.ranking[0].key == first.key
+    return f"{said}. {'So it would be' if same else 'But'} {_group(full, text)}."
 
 
 def draw(
@@ -206,7 +209,7 @@ def draw(
         if len(found.groups) > GROUPS_SHOWN:
             screen.line(f"  … and {len(found.groups) - GROUPS_SHOWN:,} more", "dim")
     screen.heading("DOES THE KERNEL AGREE")
-    screen.wrap(agreement(plain or found, screen.text), "  ", "    ")
+    screen.wrap(("without the change, " if plain else "") + agreement(plain or found, screen.text), "  ", "    ")
     screen.heading("WHAT THIS CAN'T SAY")
     for line in doubts(found, change):
         screen.wrap(line, "  ", "    ")

@@ -129,6 +129,10 @@ def _share(cause: OomCause, holder: Holder) -> str:
 def _largest(choice: Choice, cause: OomCause, holder: Holder, text: Text, told: str) -> str:
     name = _named(holder, text)
     share = _share(cause, holder)
+    if len(holder.pids) > 1:
+        several = units.count(len(holder.pids), "process", "processes")
+        of_them = ", the victim among them," if choice.victim is not None and choice.victim.pid in holder.pids else ""
+        return f"{several} named {text(holder.name)}{of_them} together held most: {share}. {told}"
     if choice.victim is not None and choice.victim.pid in holder.pids:
         return f"{text(holder.name)} is also who held most: {share}. {told}"
     if choice.victim is None:
@@ -241,6 +245,8 @@ def _user_space(report: Report, text: Text) -> list[str]:
     killer = {Killer.LMKD: "the low memory killer"}.get(report.killer, str(report.killer))
     victim = report.victims[0] if report.victims else None
     killed = who(victim.name, victim.pid or None, text) if victim else "a process"
+    if victim is None and report.group_kill:
+        killed = f"the group {text(report.group_kill)}, all of its processes"
     sentence = f"Not the kernel but {killer} killed {killed}"
     if victim is not None and victim.rss_kb is not None:
         sentence += f", which held {kb(victim.rss_kb)}"

@@ -111,7 +111,7 @@ def overcommit(screen: Screen, boot: int, answer: Answer, at: str, ratio: str) -
     screen.line()
     screen.line(f"Boot {boot}: vm.overcommit_memory=2, {ratio}: CommitLimit {kb(answer.limit_kb)}")
     screen.line(f"  highest Committed_AS {most}; over it in {answer.over} of {units.count(answer.samples, 'sample')}")
-    screen.line("  to whom is not recorded: promises are counted for the machine as a whole", "dim")
+    screen.line("  whom it would have refused first: lastgasp advise tells who most likely asked", "dim")
     screen.heading("WHAT THIS CAN'T SAY")
     for caveat in answer.caveats:
         screen.wrap(f"{caveat}", "  ", "    ")

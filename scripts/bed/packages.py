@@ -13,7 +13,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from .errors import BedError, require
+from .errors import BedError, Unavailable, require
 
 SUITES = re.compile(
     r"(bullseye|bookworm|trixie|forky|sid|oldoldstable|oldstable|stable|testing|unstable)(-updates|-backports)?"
@@ -45,14 +45,14 @@ def host_sources(etc_apt: Path) -> Iterator[tuple[str, str, str]]:
 def mirror(etc_apt: Path = Path("/etc/apt")) -> tuple[str, str]:
     """Return (address, signing key file) of the Debian mirror that the host uses.
 
-    Raises BedError when the host has none: it is not Debian, or apt is set up in another way.
+    Raises Unavailable when the host has none: it is not Debian, or apt is set up in another way.
     """
     if address := os.environ.get("LASTGASP_MIRROR"):
         return address, KEYRING
     for address, suites, key in host_sources(etc_apt):
         if any(SUITES.fullmatch(suite) for suite in suites.split()) and not address.startswith("cdrom:"):
             return address, key or KEYRING
-    raise BedError(f"no Debian mirror in {etc_apt}; set LASTGASP_MIRROR to the address of one")
+    raise Unavailable(f"no Debian mirror in {etc_apt}; set LASTGASP_MIRROR to the address of one")
 
 
 class Archive:
@@ -147,8 +147,10 @@ class Archive:
                 command, cwd=cwd, capture_output=True, text=True, check=False, timeout=NETWORK_TIMEOUT_S
             )
         except subprocess.TimeoutExpired:
-            raise BedError(f"{program} {arguments[0]} took over {NETWORK_TIMEOUT_S} s") from None
+            raise Unavailable(f"{program} {arguments[0]} took over {NETWORK_TIMEOUT_S} s") from None
         if done.returncode:
             reason = (re.findall(r"^E: (.*)$", done.stderr, flags=re.M) or ["no reason given"])[0]
-            raise BedError(f"{program} {arguments[0]} for {self.suite} {self.arch} failed: {reason}")
+            # A package of another name is for the bed to know; a mirror that does not answer, or lacks a suite, is not.
+            kind = BedError if re.search("Unable to locate|No packages found", done.stderr) else Unavailable
+            raise kind(f"{program} {arguments[0]} for {self.suite} {self.arch} failed: {reason}")
         return done.stdout

@@ -183,13 +183,20 @@ def test_a_target_whose_guests_are_lost_one_after_another_is_given_up(
     assert "fewer kills than asked for on arm64 6.1" in capsys.readouterr().out
 
 
-def test_a_miss_that_nothing_explains_is_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("cause", "misses", "status"),
+    [(Cause.UNEXPLAINED, 1, 1), (Cause.NON_NEGATIVE, 1, 1), (Cause.DRIFT, 2, 0), (Cause.DRIFT, 3, 1)],
+)
+def test_misses_that_are_faults_or_too_many_are_a_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cause: Cause, misses: int, status: int
+) -> None:
     def guest(target: many.Target, tally: many.Tally, share: int, seed: int, folder: Path) -> None:
         tally.kills += share
-        tally.causes[Cause.UNEXPLAINED.value] += 1
+        tally.right += share - misses
+        tally.causes[cause.value] += misses
 
     monkeypatch.setattr(many, "_guest", guest)
-    assert many.kills(1, 1, many.targets("arm64", None), tmp_path, 1) == 1
+    assert many.kills(200, 1, many.targets("arm64", None), tmp_path, 1) == status
 
 
 def test_a_ring_is_held_against_the_kernels_log_byte_for_byte(

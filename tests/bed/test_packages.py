@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bed.errors import BedError
+from bed.errors import BedError, Unavailable
 from bed.packages import KEYRING, Archive, host_sources, mirror
 
 
@@ -171,6 +171,22 @@ class TestArchive:
         monkeypatch.delenv("REFUSED")
         archive.package("libc6")
         assert apt.asked().count("update --error-on=any") == 2, "an update that failed is tried again"
+
+    @pytest.mark.parametrize(
+        ("reason", "unavailable"),
+        [
+            ("Temporary failure resolving 'mirror.example'", True),
+            ("The repository does not have a Release file.", True),
+            ("Unable to locate package libc6", False),
+        ],
+    )
+    def test_a_mirror_that_does_not_serve_is_told_apart_from_a_package_that_there_is_not(
+        self, apt: Apt, archive: Archive, monkeypatch: pytest.MonkeyPatch, reason: str, unavailable: bool
+    ) -> None:
+        monkeypatch.setenv("REFUSED", reason)
+        with pytest.raises(BedError) as raised:
+            archive.package("libc6")
+        assert isinstance(raised.value, Unavailable) == unavailable
 
     def test_a_kernel_in_one_package(self, apt: Apt, archive: Archive) -> None:
         assert archive.kernel_packages("linux-image-old") == ["linux-image-6.1.0-50-armmp"]

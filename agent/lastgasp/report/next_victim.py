@@ -44,7 +44,7 @@ def section(screen: Screen, facts: Facts) -> None:
         which = "last sample before the first kill"
     screen.heading(f"WHO WOULD BE KILLED NEXT ({which}, {units.near(found.at, facts.span)})")
     table(screen, [one for number, one in enumerate(found.ranking) if number < 3])
-    vital = [one for one in found.ranking if (one.oom_score_adj or 0) < 0]
+    vital = [one for one in found.ranking[3:] if (one.oom_score_adj or 0) < 0]
     for one in vital[:VITAL_SHOWN]:
         name = who(one.program, one.pid, screen.text)
         screen.wrap(f"{name}, oom_score_adj {one.oom_score_adj}: {distance(one)}", "  ", "    ")
@@ -226,9 +226,10 @@ def _named(screen: Screen, found: Outlook, courses: Sequence[Course]) -> None:
             screen.wrap(f"{name}: no such process is in this recording", "  ", "    ", "bad")
             continue
         now = [one for one in found.ranking if pattern.fits(one.pid, one.name)]
-        said = [f"{units.count(course.lives, 'process', 'processes')} of it"] if course.lives > 1 else []
+        lives = units.count(course.lives, "process", "processes")
+        said = [f"{lives} over the recording, {len(now)} at that moment"] if course.lives > 1 else []
         said += [f"{'pid ' + str(one.pid) + ' ' if len(now) > 1 else ''}{distance(one)}" for one in now[:3]]
-        said += [f"{len(now) - 3:,} more of it"] if len(now) > 3 else []
+        said += [f"and {len(now) - 3:,} more"] if len(now) > 3 else []
         said += [] if now else ["not running at that moment"]
         screen.wrap(f"{name}: {'; '.join(said)}", "  ", "    ")
         screen.wrap(_over_time(course), "    ", "    ")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from bed.errors import BedError
 
@@ -51,6 +51,10 @@ class Cast:
     kills: int = 1
     wait_s: int = 60
     gated: bool = False
+
+    def hurried(self) -> Cast:
+        """The same, leaking four times as fast: where no agent has to see it grow."""
+        return replace(self, actors=tuple(replace(actor, b=actor.b // 4) for actor in self.actors))
 
     def text(self) -> str:
         """The file that inside/cast.c reads."""

@@ -84,7 +84,7 @@ def _wanted(options: argparse.Namespace, arch: str) -> list[Scenario]:
         if options.scenario and options.without_agent and one.needs_agent:
             raise BedError(f"{one.name} is about the agent")
     if options.without_agent:
-        wanted = [replace(one, agent=False) for one in wanted if not one.needs_agent]
+        wanted = [replace(one, agent=False, cast=one.cast.hurried()) for one in wanted if not one.needs_agent]
     return [one for one in wanted if arch in one.archs]
 
 

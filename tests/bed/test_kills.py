@@ -127,6 +127,13 @@ def test_scenarios_name_what_there_is() -> None:
         assert all(len(name) <= NAME_BYTES for name in names)
 
 
+def test_in_a_hurry_only_the_leaks_change() -> None:
+    cast = SCENARIOS["two-leakers"].cast
+    hurried = cast.hurried()
+    assert [actor.b for actor in hurried.actors] == [0, 0, 0, 2_500, 2_500]
+    assert replace(hurried, actors=cast.actors) == cast
+
+
 def test_a_name_of_any_bytes_is_one_word() -> None:
     assert Actor(b") 0\n\x1b", "hold", 5).line() == "actor 2920300a1b 0 0 - hold 5 0"
     assert Actor(b"", "hold", 5).line().split(" ")[1] == "-"

@@ -49,7 +49,7 @@ class Cast:
     groups: tuple[Group, ...] = ()
     settings: tuple[tuple[str, str], ...] = ()
     kills: int = 1
-    wait_s: int = 60
+    wait_s: int = 240  # only a host that is very busy needs so long
     gated: bool = False
 
     def hurried(self) -> Cast:

@@ -41,7 +41,8 @@ def test_a_shield_can_be_taken_away(capsys: Capture) -> None:
     )
     assert "oom_score_adj of leaker to 0, events 1 to 6 With 0 instead of its shield, the kernel takes leaker" in text
     assert (
-        "oom_score_adj of plus200 to 85, event 1 From 85 on it is spared, and the kernel takes hogA (pid 89)." in text
+        "oom_score_adj of plus200 to 85, event 1 At 85 or lower it is spared, and the kernel takes hogA (pid 89)."
+        in text
     )
 
 
@@ -75,12 +76,12 @@ def test_the_task_that_asks_is_named(capsys: Capture) -> None:
 @pytest.mark.parametrize(
     ("log", "said_so", "not_said"),
     [
-        ("armhf-kill-allocating.txt", "oom_score_adj of leaker to -1000 With -1000 alone it is spared", "From -40 on"),
-        ("armhf-memcg-group.txt", "With -1000 alone it is spared (it dies with its group else)", "From -503 on"),
+        ("armhf-kill-allocating.txt", "oom_score_adj of leaker to -1000 With -1000 alone it is spared", "At -40 or"),
+        ("armhf-memcg-group.txt", "With -1000 alone it is spared (it dies with its group else)", "At -503 or"),
         ("armhf-sysrq-f.txt", "No setting is to be changed: memory was not short.", "Settings can help"),
         ("armhf-panic1.txt", "vm.panic_on_oom It is set: the kernel did not look for somebody", "it is spared"),
         ("armhf-highmem.txt", "vm.watermark_boost_factor", "vm.min_free_kbytes, vm.watermark_scale_factor"),
-        ("armhf-slab2.txt", "From -1 on it is spared", "It is who held most"),
+        ("armhf-slab2.txt", "At -1 or lower it is spared", "It is who held most"),
         ("written/3.10-arm.txt", "vm.oom_kill_allocating_task=1", "oom_score_adj of measure"),
     ],
 )

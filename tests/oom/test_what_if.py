@@ -238,3 +238,9 @@ def test_a_child_in_vfork_is_passed_over_by_its_points_but_not_when_the_asking_t
     taken = asked(report, Change(kill_allocating_task=True))
     assert (taken.kills[0].pid, taken.kills[0].points) == (21, None)
     assert taken.other
+
+
+def test_a_groups_limit_does_not_matter_where_the_machine_was_short() -> None:
+    (report,) = reports("armhf-global-c.txt")
+    outcome = asked(report, Change(limit_kb=8192))
+    assert not outcome.other and Caveat.NO_GROUP in outcome.caveats

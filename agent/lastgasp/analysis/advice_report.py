@@ -76,7 +76,7 @@ def _adj(evidence: Evidence) -> list[Advice | None]:
             return found  # a child was killed in its parent's place, and would have been the first itself
         words, names = _first(outcome)
         caution = "Sparing one shifts the kill to another, and a leak behind it goes on."
-        spared = f"From {needs.adj} on it is spared, and {words}."
+        spared = f"At {needs.adj} or lower it is spared, and {words}."
         if needs.adj == ADJ_MIN:
             why = "it is killed for asking, whatever its points" if asked else "it dies with its group else"
             spared = f"With {ADJ_MIN} alone it is spared ({why}), and {words}."

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 EXAMPLES = """\
 examples:
   lastgasp advise dmesg.txt
-  lastgasp advise ring.lgr               with the settings and the growth that were recorded
+  lastgasp advise ring.lgr     with the recorded settings and growth
 """
 FORMAT = 1
 

@@ -69,7 +69,7 @@ def complain(text: str) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="lastgasp",
-        description="Read what the memory flight recorder recorded: who leaks, who was killed, and why.",
+        description="Read what was recorded of memory: who leaks, who was killed, and why.",
         epilog=f"{EXAMPLES}\n{STATUS}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

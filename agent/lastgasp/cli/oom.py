@@ -22,8 +22,8 @@ EXAMPLES = """\
 examples:
   dmesg | lastgasp oom -
   lastgasp oom /var/log/kern.log    syslog, journalctl, dmesg, serial, pstore
-  lastgasp oom ring.lgr             a recording's kernel log, and what grew before
-  lastgasp oom logs/                all logs and recordings of a folder, in brief
+  lastgasp oom ring.lgr             a recording's, and what grew before the kill
+  lastgasp oom logs/                all logs and recordings in it, in brief
   lastgasp oom --json log | jq '.reports[].answer[0]'
 """
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = """\
 examples:
-  lastgasp record --for 60s              sixty samples, then the next command to type
+  lastgasp record --for 60s      sixty samples, then the next command to type
   lastgasp record --interval 500ms -o leak.lgr
                                          until Ctrl-C
 """

@@ -80,6 +80,7 @@ class Caveat(StrEnum):
     SHARED = "RSS counts shared pages in each process: sums are upper bounds, and a kill may free less"
     CHILDREN = "before 5.1 a child may be killed in its parent's place: who is whose child is not told"
     GROUP_ONLY = "the limit of a group was reached: RAM does not come into it"
+    NO_GROUP = "the machine was short of memory, no group was at its limit: a higher limit changes nothing"
     NEXT_INVOKER = "who would have asked for memory next is not known: only the first kill is of the asking task"
     INVOKER = "the asking task is not in the table, or may not be killed: the ranking decides"
     WHOLE_GROUP = "memory.oom.group kills all of the group together"
@@ -223,6 +224,8 @@ def _caveats(report: Report, choice: Choice, change: Change, several: bool, aski
         yield Caveat.SWAPPED
     if group and change.ram_kb:
         yield Caveat.GROUP_ONLY
+    if not group and change.limit_kb:
+        yield Caveat.NO_GROUP
     if several:
         yield Caveat.HOW_MANY
         yield Caveat.SHARED

@@ -156,7 +156,9 @@ def sentence(found: Outlook, plain: Outlook | None, text: Text) -> str:
     if full is None:
         return f"{said}."
     same = first is not None and bool(full.ranking) and full.ranking[0].key == first.key
-    return f"{said}. {'So it would be' if same else 'But'} {_group(full, text)}."
+    if same:
+        return f"{said}, also by the limit of {text(full.path)}, which is full."
+    return f"{said}. But {_group(full, text)}."
 
 
 def draw(

@@ -9,7 +9,10 @@ from typing import Any
 
 import pytest
 
+from lastgasp.analysis.advice import Leak
+from lastgasp.cli.advise import _leaking
 from lastgasp.cli.main import main
+from lastgasp.cli.oom_source import read
 from oom.logs import KERNEL_LOGS, LOGS
 from oomstories import STORIES as BEFORE_KILLS
 from scene import MACHINE, Scene
@@ -214,3 +217,11 @@ def test_every_json_field_is_explained(capsys: Capture, tmp_path: Path) -> None:
         found = as_json(capsys, source)
         keys = set(found) | set(found["others"][0]) | {key for one in found["advice"] for key in one}
         assert keys <= set(re.findall(r"`([a-z_]+)`", section))
+
+
+def test_a_leak_of_who_had_no_part_in_an_older_kill_is_not_its_cause(tmp_path: Path) -> None:
+    path = tmp_path / "ring.lgr"
+    BEFORE_KILLS["older_than_the_recording"](path)
+    (one,) = read(str(path)).found
+    leaks = [Leak(b"stranger", 1.0), Leak(b"leaker", 1.0), Leak(b"slab", 1.0, program=False)]
+    assert [leak.name for leak in _leaking(one, leaks)] == [b"leaker", b"slab"]

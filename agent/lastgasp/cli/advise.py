@@ -120,9 +120,11 @@ def _leaks(facts: Facts) -> Iterator[Leak]:
 
 
 def _leaking(one: Explained, leaks: Sequence[Leak]) -> Sequence[Leak]:
-    """What was known of this report's time; where the recording knows nothing of it, what it knows as a whole."""
-    unknown = one.before is None or one.before.finding is Finding.UNKNOWN
-    return leaks if unknown else _blamed(one)
+    """What was known of this report's time; where the recording knows nothing of it, what it knows of those in it."""
+    if one.before is not None and one.before.finding is not Finding.UNKNOWN:
+        return _blamed(one)
+    in_it = {entry.process.name for entry in one.choice.ranking} | {victim.name for victim in one.report.victims}
+    return [leak for leak in leaks if not leak.program or leak.name in in_it]
 
 
 def _blamed(one: Explained) -> Sequence[Leak]:

@@ -214,3 +214,11 @@ def test_a_file_that_cannot_be_read_is_told_and_the_others_are_explained(tmp_pat
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(b"7 of 11 files")
     assert b"locked: Too many levels of symbolic links" in b" ".join(done.stdout.split())
+
+
+def test_what_to_do_about_a_leak_is_as_sure_as_the_leak() -> None:
+    """A real ring: 18 s of growth, which may be a leak."""
+    ring = ROOT / "tests" / "recordings" / "armhf-6.1-adj-down.ring.gz"
+    said = b" ".join(run("oom", str(ring)).stdout.split())
+    assert b"Record leaker for longer" in said
+    assert b"If leaker leaks, that is to be mended." in said and b"Mend the leak" not in said

@@ -87,7 +87,8 @@ def _recorded(report: Report, before: Before, cause: OomCause, text: Text) -> li
         return []
     name = text(life.name)
     if before.finding in (Finding.LEAKS, Finding.MAY_LEAK):
-        found = [_mend(life, name, text)]
+        sure = before.finding == Finding.LEAKS
+        found = [_mend(life, f"Mend the leak in {name}" if sure else f"If {name} leaks, that is to be mended", text)]
         if before.finding == Finding.MAY_LEAK:
             return [f"Record {name} for longer: a longer curve tells a leak from growth that stops.", *found]
         more, words = MORE_BYTES, f"{units.size(MORE_BYTES)} more of RAM or swap delay"
@@ -123,27 +124,27 @@ def _recorded(report: Report, before: Before, cause: OomCause, text: Text) -> li
     return []
 
 
-def _mend(life: Life, name: str, text: Text) -> str:
-    """Where to look for a leak."""
+def _mend(life: Life, mend: str, text: Text) -> str:
+    """Where to look for a leak; ``mend``: the words for what to do about it."""
     place = main_place(life)
     if place is None and life.where is not None and life.where.readings == 1 and life.where.places:
         largest = life.where.places[0]
         where = f"{units.size(largest.bytes)} in {mapping_name(largest.name, text)}"
-        return f"Mend the leak in {name}. Where it grows is not told: its mappings were read once only ({where})."
+        return f"{mend}. Where it grows is not told: its mappings were read once only ({where})."
     if place is None:
-        return f"Mend the leak in {name}: the agent reads its mappings as root, and so tells where it grows."
+        return f"{mend}: the agent reads its mappings as root, and so tells where it grows."
     if place[0] == b"[heap]":
         return (
-            f"Mend the leak in {name}: [heap] is what malloc gives; look at what it allocates once per request, packet"
+            f"{mend}: [heap] is what malloc gives; look at what it allocates once per request, packet"
             " or timer and never frees."
         )
     if place[0] == b"[anon]":
         return (
-            f"Mend the leak in {name}: [anon] is memory without a name: what it maps itself, or malloc gives to threads"
+            f"{mend}: [anon] is memory without a name: what it maps itself, or malloc gives to threads"
             " or in large pieces."
         )
     where = mapping_name(place[0], text)
-    return f"Mend the leak in {name}: look at what {where} keeps in its own data, and at who calls it."
+    return f"{mend}: look at what {where} keeps in its own data, and at who calls it."
 
 
 def _by_case(case: Case, choice: Choice, cause: OomCause, text: Text, recorded: bool) -> list[str]:

@@ -27,9 +27,7 @@ class Closest:
     at: Moment
     pid: int
     key: bytes
-    away_kb: (
-        int  # how much more it would have had to hold; 0 or less: it was the next, so much less would have spared it
-    )
+    away_kb: int  # it would have had to hold so much more; 0 or less: it was the next, and so much less spares it
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,10 +137,7 @@ class _Replay:
 
     def _broken(self, from_ms: int, to_ms: int) -> bool:
         """Whether it is unknown what was between two samples."""
-        gaps, starts = self.boot.gaps, self.lives.starts
-        return any(from_ms < gap.to_ms and gap.from_ms < to_ms for gap in gaps) or any(
-            from_ms < at <= to_ms for at in starts
-        )
+        return self.boot.gap_between(from_ms, to_ms) or any(from_ms < at <= to_ms for at in self.lives.starts)
 
     def _take(self, ground: Ground | None) -> None:
         """Reckon with this from now on."""

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lastgasp.analysis.fields import whole
 from lastgasp.analysis.live import Lives, sample_before
 from lastgasp.analysis.oom_events import OomEvent
-from lastgasp.timeline.model import Boot, Recording
+from lastgasp.timeline.model import Recording
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,24 +35,13 @@ def before_kill(recording: Recording, events: Sequence[OomEvent], boot: int | No
     kills = [event for event in news if event.victim_pid is not None or event.panic is not None]
     for event in kills:
         of = recording.boots[event.at.boot - 1]
-        # The kernel's log clock runs ahead by up to 0.2 s; what the agent wrote down of the kill came after it.
-        at_ms = sample_before(of, min(event.at.uptime_ms, _written_ms(of, event.at.uptime_ms)))
+        at_ms = sample_before(of, event.at.uptime_ms)
         earlier = sample_before(of, at_ms) if at_ms is not None else None
         if at_ms is not None and earlier is not None and _dead(Lives(of), event.victim_pid, earlier, at_ms):
             at_ms = earlier
         if at_ms is not None:
             return Instant(event.at.boot - 1, at_ms)
     return None
-
-
-def _written_ms(boot: Boot, uptime_ms: int) -> int:
-    """When the agent wrote down what the kernel said at a moment of its own clock; that moment where it did not."""
-    for message in boot.messages:
-        words = message.record.partition(b";")[0].split(b",")
-        at_us = whole(words[2]) if len(words) > 2 else None
-        if at_us is not None and at_us // 1000 == uptime_ms:
-            return message.at_ms
-    return uptime_ms
 
 
 def _dead(lives: Lives, pid: int | None, earlier_ms: int, at_ms: int) -> bool:

@@ -165,7 +165,8 @@ class Lives:
             later,
             oom_score,
             details_ms,
-            self._gap(seen_ms, at_ms) or (details_ms is not None and self._gap(details_ms, at_ms)),
+            self.boot.gap_between(seen_ms, at_ms)
+            or (details_ms is not None and self.boot.gap_between(details_ms, at_ms)),
         )
 
     def usage(self, key: bytes, at_ms: int) -> Usage | None:
@@ -232,15 +233,12 @@ class Lives:
 
     def _lost(self, key: bytes, seen_ms: int, at_ms: int) -> bool:
         """Whether it was last written before a gap, and nothing tells that it lived on."""
-        return self._gap(seen_ms, at_ms) and not self._seen_later(key, at_ms)
+        return self.boot.gap_between(seen_ms, at_ms) and not self._seen_later(key, at_ms)
 
     def _seen_later(self, key: bytes, at_ms: int) -> bool:
         if self.boot.processes[key].gone_ms is not None:
             return True
         return any(self._row(table, key).written_after(at_ms) for table in ("process", "process.details"))
-
-    def _gap(self, from_ms: int, to_ms: int) -> bool:
-        return any(from_ms < gap.to_ms and gap.from_ms < to_ms for gap in self.boot.gaps)
 
     def _adj(self, key: bytes, at_ms: int) -> tuple[int | None, bool]:
         """Its oom_score_adj, and whether that was read only later."""

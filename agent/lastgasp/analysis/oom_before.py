@@ -279,7 +279,7 @@ def _curve_of(past: Past, life: Life | None, machine: KernelGrowth | None) -> tu
 
 def _held(boot: Boot, times: Sequence[int], values: Sequence[int], at_ms: int) -> int | None:
     i = bisect_right(times, at_ms) - 1
-    if i < 0 or any(times[i] < gap.to_ms and gap.from_ms < at_ms for gap in boot.gaps):
+    if i < 0 or boot.gap_between(times[i], at_ms):
         return None
     return values[i]
 

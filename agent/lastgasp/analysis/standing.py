@@ -15,10 +15,9 @@ from lastgasp.analysis.growth import GONE_STATES, life_until
 from lastgasp.analysis.memory import KB
 from lastgasp.analysis.promises import promised
 from lastgasp.analysis.times import Moment, moment
+from lastgasp.oom.badness import ADJ_MIN
 from lastgasp.oom.overcommit import Answer
 from lastgasp.timeline.model import Boot, Process, Recording
-
-ADJ_NEVER = -1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +93,7 @@ def _shields(boots: list[Boot]) -> list[Shield]:
     for process in boot.processes.values():
         if process.kernel or not _alive(boot, process):
             continue
-        if boot.latest("process.details", process.key, "oom_score_adj") != ADJ_NEVER:
+        if boot.latest("process.details", process.key, "oom_score_adj") != ADJ_MIN:
             continue
         rss = boot.latest("process", process.key, "rss") or 0
         life = life_until(boots, index, process, boot.last_ms)

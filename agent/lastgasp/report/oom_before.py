@@ -9,7 +9,7 @@ from lastgasp.analysis.oom_minutes import LAST_MS, STARTED, Happened
 from lastgasp.analysis.times import Span
 from lastgasp.analysis.trend import Confidence, Shape, Verdict
 from lastgasp.report import units
-from lastgasp.report.answer import AT_ONCE_MS, main_place, mapping_name
+from lastgasp.report.answer import main_place, mapping_name, since
 from lastgasp.report.oom_words import Text, who
 from lastgasp.report.screen import Screen
 from lastgasp.report.when import KINDS
@@ -70,7 +70,7 @@ def _of_life(before: Before, life: Life, name: str, text: Text) -> str:
         place = main_place(life)
         where = f", {units.percent(place[1])} of it in {mapping_name(place[0], text)}" if place else ""
         begin = f"{name}{grew[2:]}" if before.blamed else f"{name} {does}: {grew}"
-        return f"{begin}{where}; {_since(life, span)}."
+        return f"{begin}{where}; {since(life, span)}."
     seen = f"in the {units.duration(before.at.uptime_ms - life.first.uptime_ms)} before"
     if finding == Finding.TOO_SHORT:
         return _too_short(before, life)
@@ -120,14 +120,6 @@ def _of_machine(before: Before, machine: KernelGrowth, text: Text) -> str:
 
 def _span(before: Before) -> Span:
     return Span(before.began, before.at, before.recorded_ms, before.samples, None)
-
-
-def _since(life: Life, span: Span) -> str:
-    if life.since.uptime_ms - life.first.uptime_ms > AT_ONCE_MS:
-        return f"since {units.near(life.since, span)}"
-    if life.started:
-        return f"since it started at {units.near(life.first, span)}"
-    return f"since before the recording began at {units.near(life.first, span)}"
 
 
 def draw(screen: Screen, before: Before, panic: bool) -> None:

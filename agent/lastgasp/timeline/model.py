@@ -141,9 +141,13 @@ class Boot:
         """The value that held at a moment; None when there was none or a gap lies in between."""
         times, values = self.points(table, key, column)
         i = bisect_right(times, at_ms) - 1
-        if i < 0 or any(times[i] < gap.to_ms and gap.from_ms < at_ms for gap in self.gaps):
+        if i < 0 or self.gap_between(times[i], at_ms):
             return None
         return values[i]
+
+    def gap_between(self, from_ms: int, to_ms: int) -> bool:
+        """Is any of the time between two moments in a gap, so that what held at the first may not hold any more?"""
+        return any(from_ms < gap.to_ms and gap.from_ms < to_ms for gap in self.gaps)
 
     def latest(self, table: str, key: bytes, column: str) -> int | None:
         """The last value recorded."""

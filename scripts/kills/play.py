@@ -16,7 +16,7 @@ from kills import judge, record, stage
 from kills.casts import Outcome, outcome
 from kills.judge import Kill
 from kills.scenarios import Scenario
-from lastgasp.analysis.oom_cause import Case, cause
+from lastgasp.analysis.oom.cause import Case, cause
 from lastgasp.oom.choice import Cause
 from lastgasp.oom.parser import parse
 from rehearsals import parts

@@ -2,7 +2,7 @@
 
 Sizes are for a guest with 128 MB, of which 80 to 100 are free once the agent runs. A leak takes seconds, so that the
 agent has something to record. ``victims``: the names that the kernel kills, in order; None: whoever it is, as the model
-has to say. ``case``: what lastgasp.analysis.oom_cause calls it (the first kill's), where a report can tell.
+has to say. ``case``: what lastgasp.analysis.oom.cause calls it (the first kill's), where a report can tell.
 """
 
 from __future__ import annotations

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from lastgasp.analysis.closest import Course, courses
-from lastgasp.analysis.next_victim import Outlook, Standing, outlook
+from lastgasp.analysis.victim.closest import Course, courses
+from lastgasp.analysis.victim.next_victim import Outlook, Standing, outlook
 from lastgasp.oom.what_if import Change, Rule, rule
 from lastgasp.timeline.model import Gap, Recording
 from scene import Scene

@@ -8,7 +8,7 @@ import pytest
 
 from lastgasp.analysis.facts import gather
 from lastgasp.analysis.growth import Growth, growths
-from lastgasp.analysis.trend import Shape
+from lastgasp.analysis.shape.trend import Shape
 from scene import ZOMBIE, Scene
 
 KB = 1024

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from lastgasp.analysis.instants import Instant, before_kill, last_sample
-from lastgasp.analysis.live import Lives
-from lastgasp.analysis.next_victim import Outlook, Standing, Unknown, in_brief, outlook
-from lastgasp.analysis.oom_events import oom_events
+from lastgasp.analysis.oom.events import oom_events
+from lastgasp.analysis.victim.instants import Instant, before_kill, last_sample
+from lastgasp.analysis.victim.live import Lives
+from lastgasp.analysis.victim.next_victim import Outlook, Standing, Unknown, in_brief, outlook
 from lastgasp.oom.choice import choose
 from lastgasp.oom.ranking import away_mib
 from lastgasp.oom.report import Place, Report, Task

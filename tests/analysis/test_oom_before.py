@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from lastgasp.analysis.oom_before import Before, Finding
-from lastgasp.analysis.trend import Shape
+from lastgasp.analysis.oom.before import Before, Finding
+from lastgasp.analysis.shape.trend import Shape
 from lastgasp.cli.oom_source import read
-from lastgasp.report.oom import Explained
+from lastgasp.report.oom.page import Explained
 from oomstories import LEAKER, STORIES, begin, kill, populate, said
 from stories import STORIES as OTHER_STORIES
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from lastgasp.analysis.oom_cause import Case, End, OomCause, cause
-from lastgasp.analysis.oom_memory import Part, memory, zones
+from lastgasp.analysis.oom.cause import Case, End, OomCause, cause
+from lastgasp.analysis.oom.memory import Part, memory, zones
 from lastgasp.oom.choice import Cause, choose
 from lastgasp.oom.parser import parse
 from lastgasp.oom.report import Report

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lastgasp.analysis.oom_events import OomEvent, kills_counted, oom_events, reported_ms, reports
+from lastgasp.analysis.oom.events import OomEvent, kills_counted, oom_events, reported_ms, reports
 from lastgasp.oom.parser import parse
 from scene import Scene
 

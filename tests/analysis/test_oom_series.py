@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from lastgasp.analysis.oom_series import Series, series
-from lastgasp.analysis.trend import Confidence
+from lastgasp.analysis.oom.series import Series, series
+from lastgasp.analysis.shape.trend import Confidence
 from lastgasp.cli.oom_source import read
 
 LOGS = Path(__file__).parents[1] / "oomlogs"

@@ -13,8 +13,8 @@ from functools import partial
 
 import pytest
 
-from lastgasp.analysis import lines
-from lastgasp.analysis.trend import CELLS, Confidence, Shape, Verdict, judge
+from lastgasp.analysis.shape import lines
+from lastgasp.analysis.shape.trend import CELLS, Confidence, Shape, Verdict, judge
 
 KB, MB = 1 << 10, 1 << 20
 SEEDS = range(400 if os.environ.get("LASTGASP_LONG") else 24)

@@ -15,7 +15,7 @@ from kills.casts import Actor, Outcome, outcome
 from kills.judge import Kill
 from kills.population import population
 from kills.scenarios import SCENARIOS
-from lastgasp.analysis.oom_cause import Case
+from lastgasp.analysis.oom.cause import Case
 from lastgasp.oom.choice import Cause
 from lastgasp.timeline.load import load
 from rehearsals.checks import Checks

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from lastgasp.analysis.advice import Leak
+from lastgasp.analysis.advice.piece import Leak
 from lastgasp.cli.advise import _leaking
 from lastgasp.cli.main import main
 from lastgasp.cli.oom_source import read

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lastgasp.analysis.instants import Instant
+from lastgasp.analysis.victim.instants import Instant
 from lastgasp.cli.instant import InstantError, find
 from lastgasp.timeline.model import Gap, Recording
 from scene import Scene

@@ -9,15 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from lastgasp.analysis.advice import Evidence
-from lastgasp.analysis.advice_together import main_event, together
+from lastgasp.analysis.advice.piece import Evidence
+from lastgasp.analysis.advice.together import main_event, together
 from lastgasp.cli.oom import draw
 from lastgasp.cli.oom_source import read
 from lastgasp.oom.choice import choose
 from lastgasp.oom.parser import parse
 from lastgasp.oom.what_if import Change, Rule, what_if
-from lastgasp.report import advice, oom, oom_json
+from lastgasp.report import advice
 from lastgasp.report import what_if as what_if_drawn
+from lastgasp.report.oom import as_json as oom_json
+from lastgasp.report.oom import page as oom
 from lastgasp.report.screen import WIDTH, Screen
 from lastgasp.report.visible import columns, visible
 from lastgasp.timeline.load import LoadError

@@ -13,11 +13,11 @@ from lastgasp.analysis.groups import Group, limited_groups
 from lastgasp.analysis.growth import Growth, growths, life_of
 from lastgasp.analysis.losses import Losses, losses
 from lastgasp.analysis.memory import ANONYMOUS, KernelGrowth, Stall, Track, kernel_growth, stall, tracks
-from lastgasp.analysis.next_victim import Outlook, in_brief
-from lastgasp.analysis.oom_events import OomEvent, kills_counted, oom_events
+from lastgasp.analysis.oom.events import OomEvent, kills_counted, oom_events
 from lastgasp.analysis.runs import Happening, Run, happenings, runs
+from lastgasp.analysis.shape.trend import Shape
 from lastgasp.analysis.times import BootSpan, ClockStep, Span, boot_spans, clock_steps, span
-from lastgasp.analysis.trend import Shape
+from lastgasp.analysis.victim.next_victim import Outlook, in_brief
 from lastgasp.analysis.where import Mappings
 from lastgasp.timeline.model import Recording
 

@@ -12,10 +12,10 @@ from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lastgasp.analysis.curve import sampled
 from lastgasp.analysis.fields import whole
+from lastgasp.analysis.shape.curve import sampled
+from lastgasp.analysis.shape.trend import Confidence, Shape, Verdict, judge
 from lastgasp.analysis.times import Moment, moment
-from lastgasp.analysis.trend import Confidence, Shape, Verdict, judge
 from lastgasp.timeline.model import Boot, Process, Recording
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
+from lastgasp.analysis.shape.trend import Confidence, Shape, Verdict, judge
 from lastgasp.analysis.times import Moment, moment
-from lastgasp.analysis.trend import Confidence, Shape, Verdict, judge
 from lastgasp.timeline.model import Boot, Recording
 
 KB = 1024

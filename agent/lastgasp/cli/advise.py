@@ -9,19 +9,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lastgasp.analysis.advice import Advice, Evidence, Leak
-from lastgasp.analysis.advice_recording import advise_recording
-from lastgasp.analysis.advice_together import main_event, together
+from lastgasp.analysis.advice.from_recording import advise_recording
+from lastgasp.analysis.advice.piece import Advice, Evidence, Leak
+from lastgasp.analysis.advice.standing import Standing, standing
+from lastgasp.analysis.advice.together import main_event, together
 from lastgasp.analysis.facts import Facts
-from lastgasp.analysis.oom_before import Finding
-from lastgasp.analysis.standing import Standing, standing
-from lastgasp.analysis.trend import Shape
+from lastgasp.analysis.oom.before import Finding
+from lastgasp.analysis.shape.trend import Shape
 from lastgasp.cli.oom_source import Source, read
 from lastgasp.report import advice as drawn
 from lastgasp.report import units
-from lastgasp.report.oom import Explained, when
-from lastgasp.report.oom_summary import joined
-from lastgasp.report.oom_words import Text
+from lastgasp.report.oom.page import Explained, when
+from lastgasp.report.oom.summary import joined
+from lastgasp.report.oom.words import Text
 from lastgasp.report.screen import Screen
 from lastgasp.report.visible import visible
 

@@ -15,9 +15,9 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from itertools import islice
 
-from lastgasp.analysis.instants import Instant, before_kill, last_sample
-from lastgasp.analysis.live import sample_at
-from lastgasp.analysis.oom_events import oom_events
+from lastgasp.analysis.oom.events import oom_events
+from lastgasp.analysis.victim.instants import Instant, before_kill, last_sample
+from lastgasp.analysis.victim.live import sample_at
 from lastgasp.report import units
 from lastgasp.report.visible import visible
 from lastgasp.timeline.model import Boot, Event, Recording

@@ -9,10 +9,10 @@ import argparse
 import json
 from dataclasses import replace
 
-from lastgasp.analysis.closest import Course, courses
-from lastgasp.analysis.instants import Instant, before_kill, last_sample
-from lastgasp.analysis.next_victim import Outlook, Unknown, outlook
-from lastgasp.analysis.oom_events import oom_events
+from lastgasp.analysis.oom.events import oom_events
+from lastgasp.analysis.victim.closest import Course, courses
+from lastgasp.analysis.victim.instants import Instant, before_kill, last_sample
+from lastgasp.analysis.victim.next_victim import Outlook, Unknown, outlook
 from lastgasp.cli.instant import InstantError, find
 from lastgasp.oom.what_if import Change, Rule
 from lastgasp.report import next_victim as drawn

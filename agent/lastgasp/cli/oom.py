@@ -8,9 +8,11 @@ import sys
 from typing import TYPE_CHECKING
 
 from lastgasp.cli.oom_source import NothingFound, read
-from lastgasp.report import oom_folder, oom_json, units
-from lastgasp.report.oom import Explained
-from lastgasp.report.oom_summary import draw_all
+from lastgasp.report import units
+from lastgasp.report.oom import as_json as oom_json
+from lastgasp.report.oom import folder as oom_folder
+from lastgasp.report.oom.page import Explained
+from lastgasp.report.oom.summary import draw_all
 from lastgasp.report.screen import Screen
 from lastgasp.report.visible import visible
 from lastgasp.timeline.load import LoadError

@@ -11,15 +11,15 @@ from io import BufferedReader
 from typing import BinaryIO
 
 from lastgasp.analysis.facts import Facts, gather
-from lastgasp.analysis.oom_before import Past, before
-from lastgasp.analysis.oom_cause import Case
-from lastgasp.analysis.oom_events import reported_ms, reports
+from lastgasp.analysis.oom.before import Past, before
+from lastgasp.analysis.oom.cause import Case
+from lastgasp.analysis.oom.events import reported_ms, reports
 from lastgasp.oom.choice import Choice, choose
 from lastgasp.oom.parser import parse
 from lastgasp.oom.report import Report
 from lastgasp.report import units
 from lastgasp.report.answer import answer
-from lastgasp.report.oom import Explained, explain
+from lastgasp.report.oom.page import Explained, explain
 from lastgasp.report.visible import visible
 from lastgasp.ring.format import MAGIC
 from lastgasp.ring.scan import scan

@@ -8,8 +8,8 @@ import re
 import sys
 from typing import TYPE_CHECKING
 
+from lastgasp.analysis.advice.promises import promised
 from lastgasp.analysis.fields import whole
-from lastgasp.analysis.promises import promised
 from lastgasp.cli import next_victim
 from lastgasp.cli.oom_source import NoReport, Source, read, recorded
 from lastgasp.oom.overcommit import DEFAULT_RATIO, Answer

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from lastgasp.analysis.advice import Advice, Evidence, Leak, cured_by_settings
+from lastgasp.analysis.advice.piece import Advice, Evidence, Leak, cured_by_settings
+from lastgasp.analysis.advice.standing import Standing
 from lastgasp.analysis.facts import Facts
-from lastgasp.analysis.oom_before import Before, Finding
-from lastgasp.analysis.oom_cause import Case, inner
-from lastgasp.analysis.oom_series import TableGrowth
-from lastgasp.analysis.standing import Standing
-from lastgasp.analysis.trend import Confidence
+from lastgasp.analysis.oom.before import Before, Finding
+from lastgasp.analysis.oom.cause import Case, inner
+from lastgasp.analysis.oom.series import TableGrowth
+from lastgasp.analysis.shape.trend import Confidence
 from lastgasp.report import units
-from lastgasp.report.oom_series import between_reports
-from lastgasp.report.oom_words import Text
+from lastgasp.report.oom.series import between_reports
+from lastgasp.report.oom.words import Text
 from lastgasp.report.screen import Screen
 from lastgasp.report.tunables import TUNABLES
 

@@ -11,9 +11,9 @@ from collections.abc import Callable, Sized
 from lastgasp.analysis.facts import Facts
 from lastgasp.analysis.growth import Growth, Life
 from lastgasp.analysis.memory import ANONYMOUS, KernelGrowth
-from lastgasp.analysis.oom_events import OomEvent
+from lastgasp.analysis.oom.events import OomEvent
+from lastgasp.analysis.shape.trend import Confidence, Shape
 from lastgasp.analysis.times import Span
-from lastgasp.analysis.trend import Confidence, Shape
 from lastgasp.report import units
 from lastgasp.report.visible import fit
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lastgasp.analysis.facts import Facts
 from lastgasp.analysis.growth import Growth, Life
-from lastgasp.analysis.trend import Confidence, Shape
+from lastgasp.analysis.shape.trend import Confidence, Shape
 from lastgasp.report import units
 from lastgasp.report.answer import main_place, mapping_name
 from lastgasp.report.screen import Screen

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lastgasp.analysis.facts import Facts
-from lastgasp.analysis.oom_events import OomEvent
+from lastgasp.analysis.oom.events import OomEvent
 from lastgasp.report import units
 from lastgasp.report.answer import limit_reached
 from lastgasp.report.screen import Screen

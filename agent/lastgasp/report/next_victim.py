@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lastgasp.analysis.closest import Course
 from lastgasp.analysis.facts import Facts
-from lastgasp.analysis.next_victim import GroupOutlook, Outlook, Standing, Unknown
+from lastgasp.analysis.victim.closest import Course
+from lastgasp.analysis.victim.next_victim import GroupOutlook, Outlook, Standing, Unknown
 from lastgasp.oom.badness import ERAS
 from lastgasp.oom.what_if import Change
 from lastgasp.report import units
-from lastgasp.report.oom_words import Text, who
+from lastgasp.report.oom.words import Text, who
 from lastgasp.report.screen import Screen
 from lastgasp.report.what_if import changed
 

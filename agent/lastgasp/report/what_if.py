@@ -5,8 +5,8 @@ from __future__ import annotations
 from lastgasp.oom.overcommit import Answer
 from lastgasp.oom.what_if import Change, Outcome
 from lastgasp.report import units
-from lastgasp.report.oom import Explained, when
-from lastgasp.report.oom_words import Text, kb, who
+from lastgasp.report.oom.page import Explained, when
+from lastgasp.report.oom.words import Text, kb, who
 from lastgasp.report.screen import Screen
 
 KILLS_SHOWN = 8

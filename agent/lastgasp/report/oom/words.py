@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from lastgasp.analysis.oom_cause import Case, OomCause
-from lastgasp.analysis.oom_memory import MOST_ORDER, may_use_cma
+from lastgasp.analysis.oom.cause import Case, OomCause
+from lastgasp.analysis.oom.memory import MOST_ORDER, may_use_cma
 from lastgasp.oom.choice import Choice
 from lastgasp.oom.report import Report, Victim
 from lastgasp.report import units

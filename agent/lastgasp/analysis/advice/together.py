@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from lastgasp.analysis.advice import Advice, Evidence
-from lastgasp.analysis.advice_report import advise
-from lastgasp.analysis.oom_cause import inner
+from lastgasp.analysis.advice.from_report import advise
+from lastgasp.analysis.advice.piece import Advice, Evidence
+from lastgasp.analysis.oom.cause import inner
 
 
 def together(evidences: Sequence[Evidence]) -> list[Advice]:

@@ -5,9 +5,9 @@ Pure, over the report and what a recording around it knows.
 
 from __future__ import annotations
 
-from lastgasp.analysis.advice import HALF, Advice, Evidence, percent
-from lastgasp.analysis.oom_cause import Case, inner
-from lastgasp.analysis.oom_memory import Part
+from lastgasp.analysis.advice.piece import HALF, Advice, Evidence, percent
+from lastgasp.analysis.oom.cause import Case, inner
+from lastgasp.analysis.oom.memory import Part
 from lastgasp.oom.badness import ADJ_MIN
 from lastgasp.oom.choice import Cause
 from lastgasp.oom.what_if import Caveat, Change, Outcome, Rule, what_if

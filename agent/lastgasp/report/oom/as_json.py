@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 
-from lastgasp.analysis.oom_cause import held_kb
-from lastgasp.analysis.oom_memory import group_memory
-from lastgasp.analysis.oom_series import Series, TableGrowth
+from lastgasp.analysis.oom.cause import held_kb
+from lastgasp.analysis.oom.memory import group_memory
+from lastgasp.analysis.oom.series import Series, TableGrowth
 from lastgasp.oom.choice import Choice
 from lastgasp.oom.ranking import Ranked
 from lastgasp.report.as_json import plain
-from lastgasp.report.oom import Explained, next_steps, sentences
-from lastgasp.report.oom_summary import joined
+from lastgasp.report.oom.page import Explained, next_steps, sentences
+from lastgasp.report.oom.summary import joined
 from lastgasp.report.visible import visible
 
 FORMAT = 1

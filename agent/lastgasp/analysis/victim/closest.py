@@ -11,9 +11,9 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from lastgasp.analysis.live import Ground, Lives, order
-from lastgasp.analysis.next_victim import total_with
 from lastgasp.analysis.times import Moment, moment
+from lastgasp.analysis.victim.live import Ground, Lives, order
+from lastgasp.analysis.victim.next_victim import total_with
 from lastgasp.oom.badness import Usage
 from lastgasp.oom.ranking import Process, away_pages, rank
 from lastgasp.oom.what_if import Change, Rule, with_rules

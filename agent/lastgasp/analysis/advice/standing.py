@@ -10,10 +10,10 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from lastgasp.analysis.advice.promises import promised
 from lastgasp.analysis.facts import Facts
 from lastgasp.analysis.growth import GONE_STATES, life_until
 from lastgasp.analysis.memory import KB
-from lastgasp.analysis.promises import promised
 from lastgasp.analysis.times import Moment, moment
 from lastgasp.oom.badness import ADJ_MIN
 from lastgasp.oom.overcommit import Answer

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from lastgasp.analysis.growth import Life
 from lastgasp.analysis.memory import SHARED, SLAB, UNACCOUNTED, KernelGrowth
-from lastgasp.analysis.oom_before import Before, Finding, took
-from lastgasp.analysis.oom_minutes import LAST_MS, STARTED, Happened
+from lastgasp.analysis.oom.before import Before, Finding, took
+from lastgasp.analysis.oom.minutes import LAST_MS, STARTED, Happened
+from lastgasp.analysis.shape.trend import Confidence, Shape, Verdict
 from lastgasp.analysis.times import Span
-from lastgasp.analysis.trend import Confidence, Shape, Verdict
 from lastgasp.report import units
 from lastgasp.report.answer import main_place, mapping_name, since
-from lastgasp.report.oom_words import Text, who
+from lastgasp.report.oom.words import Text, who
 from lastgasp.report.screen import Screen
 from lastgasp.report.when import KINDS
 

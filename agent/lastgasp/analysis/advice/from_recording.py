@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lastgasp.analysis.advice import HALF, Advice, percent
+from lastgasp.analysis.advice.piece import HALF, Advice, percent
+from lastgasp.analysis.advice.standing import Shield, Standing
 from lastgasp.analysis.facts import Facts
 from lastgasp.analysis.fields import whole
-from lastgasp.analysis.standing import Shield, Standing
 
 MUCH_KEPT = 0.05  # of RAM, kept free by vm.min_free_kbytes
 LITTLE_LEFT = 0.1  # of RAM, available at least: memory is short

@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from lastgasp.analysis.oom_memory import MOST_ORDER, Memory, Part, ZoneState, elsewhere_kb, may_use_cma, memory, zones
-from lastgasp.analysis.trend import Confidence
+from lastgasp.analysis.oom.memory import MOST_ORDER, Memory, Part, ZoneState, elsewhere_kb, may_use_cma, memory, zones
+from lastgasp.analysis.shape.trend import Confidence
 from lastgasp.oom.choice import Choice
 from lastgasp.oom.ranking import Ranked
 from lastgasp.oom.report import Constraint, Killer, Report

@@ -15,10 +15,10 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from lastgasp.analysis.fields import whole
-from lastgasp.analysis.instants import before_kill, last_sample
-from lastgasp.analysis.live import Candidate, Ground, Lives, Population
-from lastgasp.analysis.oom_events import OomEvent
+from lastgasp.analysis.oom.events import OomEvent
 from lastgasp.analysis.times import Moment, moment
+from lastgasp.analysis.victim.instants import before_kill, last_sample
+from lastgasp.analysis.victim.live import Candidate, Ground, Lives, Population
 from lastgasp.oom.badness import oom_score
 from lastgasp.oom.ranking import Process, Ranked, away_pages, needs, rank
 from lastgasp.oom.what_if import Change, Rule, whole_pages, with_rules

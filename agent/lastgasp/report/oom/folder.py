@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from lastgasp.report import units
-from lastgasp.report.oom import Explained, sentences, stamp
-from lastgasp.report.oom_summary import reason
-from lastgasp.report.oom_words import Text, who
+from lastgasp.report.oom.page import Explained, sentences, stamp
+from lastgasp.report.oom.summary import reason
+from lastgasp.report.oom.words import Text, who
 from lastgasp.report.screen import Screen
 from lastgasp.report.visible import visible
 

@@ -6,16 +6,16 @@ Sentences hold foreign names, made visible already by the function that is passe
 from __future__ import annotations
 
 from lastgasp.analysis.growth import Life
-from lastgasp.analysis.oom_before import Before, Finding
-from lastgasp.analysis.oom_cause import NOTABLE, Case, Holder, OomCause, inner
-from lastgasp.analysis.oom_memory import Memory, Part
-from lastgasp.analysis.oom_series import Series, TableGrowth
+from lastgasp.analysis.oom.before import Before, Finding
+from lastgasp.analysis.oom.cause import NOTABLE, Case, Holder, OomCause, inner
+from lastgasp.analysis.oom.memory import Memory, Part
+from lastgasp.analysis.oom.series import Series, TableGrowth
 from lastgasp.oom.choice import Choice
 from lastgasp.oom.report import Killer, Report
 from lastgasp.report import units
-from lastgasp.report.oom_before import clause, history
-from lastgasp.report.oom_series import between_reports, refusals
-from lastgasp.report.oom_words import ONE_INSTANT, Text, asked, ended, kb, who, why_not
+from lastgasp.report.oom.before import clause, history
+from lastgasp.report.oom.series import between_reports, refusals
+from lastgasp.report.oom.words import ONE_INSTANT, Text, asked, ended, kb, who, why_not
 
 MEANING = (
     "Memory need not have been short: in mode 2 the kernel counts what it has promised to all programs (Committed_AS),"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from lastgasp.analysis.oom_cause import Case, OomCause
-from lastgasp.analysis.oom_memory import Memory, Part, group_memory
+from lastgasp.analysis.oom.cause import Case, OomCause
+from lastgasp.analysis.oom.memory import Memory, Part, group_memory
 from lastgasp.oom.report import Report
 from lastgasp.report import units
-from lastgasp.report.oom_words import kb
+from lastgasp.report.oom.words import kb
 from lastgasp.report.screen import Screen
 
 BAR = 24

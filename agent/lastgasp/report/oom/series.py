@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable
 
-from lastgasp.analysis.oom_series import KillLoop, Refusals, Series, Shielded, TableGrowth
-from lastgasp.analysis.trend import Confidence
+from lastgasp.analysis.oom.series import KillLoop, Refusals, Series, Shielded, TableGrowth
+from lastgasp.analysis.shape.trend import Confidence
 from lastgasp.report import units
-from lastgasp.report.oom_words import Text, kb, who
+from lastgasp.report.oom.words import Text, kb, who
 
 NAMES_SHOWN = 4
 MINUTE_US = 60_000_000

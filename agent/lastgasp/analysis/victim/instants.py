@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lastgasp.analysis.live import Lives, sample_before
-from lastgasp.analysis.oom_events import OomEvent
+from lastgasp.analysis.oom.events import OomEvent
+from lastgasp.analysis.victim.live import Lives, sample_before
 from lastgasp.timeline.model import Recording
 
 

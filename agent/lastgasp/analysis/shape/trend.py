@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
 
-from lastgasp.analysis import curve, lines
-from lastgasp.analysis.lines import Piece
+from lastgasp.analysis.shape import curve, lines
+from lastgasp.analysis.shape.lines import Piece
 
 QUIET_BYTES = 64 * 1024  # changes below it are the business of page granularity and of allocators
 SAMPLES_LEAST = 10

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from lastgasp.analysis.oom_cause import Case, OomCause, inner
+from lastgasp.analysis.oom.cause import Case, OomCause, inner
 from lastgasp.oom.choice import Choice
 from lastgasp.oom.report import Report
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from lastgasp.analysis.growth import Life
-from lastgasp.analysis.oom_before import Before, Finding
-from lastgasp.analysis.oom_cause import Case, OomCause, inner
-from lastgasp.analysis.oom_memory import Part
+from lastgasp.analysis.oom.before import Before, Finding
+from lastgasp.analysis.oom.cause import Case, OomCause, inner
+from lastgasp.analysis.oom.memory import Part
 from lastgasp.oom.choice import Choice
 from lastgasp.oom.report import Report
 from lastgasp.report import units
 from lastgasp.report.answer import main_place, mapping_name
-from lastgasp.report.oom_before import speed
-from lastgasp.report.oom_words import Text, who
+from lastgasp.report.oom.before import speed
+from lastgasp.report.oom.words import Text, who
 
 MORE_BYTES = 64 << 20
 SHORT_MS = 60_000

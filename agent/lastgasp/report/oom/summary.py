@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from lastgasp.analysis.oom_before import Finding
-from lastgasp.analysis.oom_cause import inner
-from lastgasp.analysis.oom_series import Series, series
-from lastgasp.report import oom_series, units
-from lastgasp.report.oom import Explained, draw, next_steps, refusals, when
-from lastgasp.report.oom_words import Text, kb, short_case, who
+from lastgasp.analysis.oom.before import Finding
+from lastgasp.analysis.oom.cause import inner
+from lastgasp.analysis.oom.series import Series, series
+from lastgasp.report import units
+from lastgasp.report.oom import series as oom_series
+from lastgasp.report.oom.page import Explained, draw, next_steps, refusals, when
+from lastgasp.report.oom.words import Text, kb, short_case, who
 from lastgasp.report.screen import WIDTH, Screen
 
 TABLE_SHOWN = 40

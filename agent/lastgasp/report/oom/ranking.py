@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from lastgasp.analysis.oom_cause import held_kb
+from lastgasp.analysis.oom.cause import held_kb
 from lastgasp.oom.choice import EXPECTED, Cause, Choice
 from lastgasp.oom.ranking import Ranked
 from lastgasp.oom.report import Report
 from lastgasp.report import units
-from lastgasp.report.oom_words import kb, who
+from lastgasp.report.oom.words import kb, who
 from lastgasp.report.screen import Screen
 
 ROWS_SHOWN = 10

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from lastgasp.analysis.shape.trend import Shape
 from lastgasp.analysis.times import Moment, moment
-from lastgasp.analysis.trend import Shape
 from lastgasp.oom.parser import Parser
 from lastgasp.oom.report import Constraint, Killer, Report, Victim
 from lastgasp.timeline.model import Boot, Recording

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lastgasp.analysis.oom_before import Before
-from lastgasp.analysis.oom_cause import Case, OomCause, cause
-from lastgasp.analysis.oom_series import TableGrowth, series
+from lastgasp.analysis.oom.before import Before
+from lastgasp.analysis.oom.cause import Case, OomCause, cause
+from lastgasp.analysis.oom.series import TableGrowth, series
 from lastgasp.oom.choice import Choice
 from lastgasp.oom.report import Report
-from lastgasp.report import oom_before, oom_ranking, oom_where, units
-from lastgasp.report.oom_answer import answer, refused
-from lastgasp.report.oom_next import steps
-from lastgasp.report.oom_words import Text
+from lastgasp.report import units
+from lastgasp.report.oom import before as oom_before
+from lastgasp.report.oom import ranking as oom_ranking
+from lastgasp.report.oom import where as oom_where
+from lastgasp.report.oom.answer import answer, refused
+from lastgasp.report.oom.next import steps
+from lastgasp.report.oom.words import Text
 from lastgasp.report.screen import Screen
 
 UNKNOWN_SHOWN = 3

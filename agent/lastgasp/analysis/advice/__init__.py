@@ -1,0 +1,1 @@
+"""Which settings would have helped, and which would only delay."""

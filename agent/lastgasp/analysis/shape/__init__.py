@@ -1,0 +1,1 @@
+"""What a curve does: pure, of numbers only."""

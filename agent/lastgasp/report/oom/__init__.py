@@ -1,0 +1,1 @@
+"""A kill explained, in words, pictures and JSON."""

@@ -10,6 +10,7 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from lastgasp.analysis.ownership.owner import Owner
 from lastgasp.analysis.times import Moment, moment
 from lastgasp.timeline.model import Boot
 
@@ -25,6 +26,7 @@ class Place:
     bytes: int  # anonymous memory and swap at the last reading
     grown: int | None  # since the first reading; None: there was only one
     share: float | None  # of what all growing mappings grew, or of all memory where there was only one reading
+    owner: Owner | None = None  # the package of that file; of memory without a file, that of the program
 
 
 @dataclass(frozen=True, slots=True)

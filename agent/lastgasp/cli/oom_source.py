@@ -5,31 +5,24 @@ from __future__ import annotations
 import os
 import stat
 import sys
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 from io import BufferedReader
 from typing import BinaryIO
 
 from lastgasp.analysis.facts import Facts, gather
-from lastgasp.analysis.oom.before import Past, before
-from lastgasp.analysis.oom.cause import Case
-from lastgasp.analysis.oom.events import reported_ms, reports
-from lastgasp.oom.choice import Choice, choose
 from lastgasp.oom.parser import parse
-from lastgasp.oom.report import Report
 from lastgasp.report import units
-from lastgasp.report.answer import answer
 from lastgasp.report.oom.page import Explained, explain
-from lastgasp.report.visible import visible
+from lastgasp.report.oom.recorded import choices, explained
 from lastgasp.ring.format import MAGIC
 from lastgasp.ring.scan import scan
 from lastgasp.timeline.load import LoadError, NoRecording, decode, load
-from lastgasp.timeline.model import Boot, Recording
+from lastgasp.timeline.model import Recording
 from lastgasp.timeline.source import GZIP_MAGIC, STDIN, SourceError, opened
 
 PEEK = 1 << 20
 ALIGNED = 512  # blocks begin at multiples of it, also in an image of a device
-RECENT_US = 30_000_000  # who was killed so short a time before may be dying still
 
 
 class NothingFound(LoadError):
@@ -125,7 +118,7 @@ def _is_ring(begin: bytes) -> bool:
 
 def _of_log(file: BinaryIO, name: str) -> Source:
     counted = _Counted(file)
-    found = [explain(report, choice, name) for report, choice in _choices(parse(counted))]
+    found = [explain(report, choice, name) for report, choice in choices(parse(counted))]
     if not found:
         if not counted.lines:
             raise NothingFound(f"{name}: empty, so there is no OOM report in it")
@@ -150,35 +143,10 @@ class _Counted:
 
 
 def _of_recordings(recordings: list[Recording]) -> Source:
-    found: list[Explained] = []
     facts = [gather(recording) for recording in recordings]
-    for recording, gathered in zip(recordings, facts, strict=True):
-        said = tuple(answer(gathered, visible)[:2])
-        for index, boot in enumerate(recording.boots):
-            name = f"the kernel messages of boot {index + 1} in {recording.name}"
-            swap_kb = boot.latest("meminfo.slow", b"", "SwapTotal")
-            past: Past | None = None
-            for report, choice in _choices(reports(boot), swap_kb):
-                at_ms = reported_ms(boot, report)
-                report.place = replace(report.place, wall=_wall(boot, at_ms))
-                one = explain(report, choice, name)
-                if one.cause.case not in (Case.REFUSED, Case.USER_SPACE):
-                    past = past or Past(recording, index)
-                    one = replace(one, before=before(past, at_ms, report, choice, one.cause))
-                found.append(replace(one, recorded=said))
+    found = [
+        item.explained
+        for recording, gathered in zip(recordings, facts, strict=True)
+        for item in explained(recording, gathered)
+    ]
     return Source(found, recordings, facts)
-
-
-def _wall(boot: Boot, at_ms: int) -> bytes | None:
-    wall_ns = boot.wall_ns(at_ms)
-    return None if wall_ns is None else units.utc(wall_ns).encode()
-
-
-def _choices(reports: Iterable[Report], swap_kb: int | None = None) -> Iterator[tuple[Report, Choice]]:
-    """Each report with the kernel's choice; the model knows who was killed shortly before."""
-    killed: list[tuple[int | None, int]] = []
-    for report in reports:
-        now = report.place.uptime_us
-        recent = {pid for at, pid in killed if at is None or now is None or 0 <= now - at <= RECENT_US}
-        yield report, choose(report, recent, swap_kb)
-        killed = [*killed[-50:], *((now, victim.pid) for victim in report.victims[:50])]

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from lastgasp.analysis.where import Where
 
 GONE_STATES = (ord("Z"), ord("X"))  # a zombie has no memory any more
-LIKELY_BYTES = 256 * 1024
 DYING = 2  # samples before its end in which a process may be dying: the OOM reaper can be ahead of it
 STARVED = 0.5  # of the time that some task waited for memory
 INTERPRETERS = (b"python", b"perl", b"ruby", b"node", b"lua", b"php", b"java", b"sh", b"bash", b"dash", b"ash", b"env")
@@ -69,10 +68,8 @@ class Life:
 
     @property
     def leaks(self) -> bool:
-        """Is it a leak, and more than a suspicion? A little growth has to be beyond doubt."""
-        verdict = self.verdict
-        likely = verdict.confidence is Confidence.MEDIUM and verdict.grown >= LIKELY_BYTES
-        return verdict.shape is Shape.LEAK and (likely or verdict.confidence is Confidence.HIGH)
+        """Is it a leak, and more than a suspicion?"""
+        return self.verdict.claims
 
     @property
     def change(self) -> int:

@@ -10,12 +10,13 @@ O(n) in the points; the floor has at most CELLS values whatever the length of th
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import StrEnum
 from itertools import pairwise
 
 from lastgasp.analysis.shape import curve, lines
 from lastgasp.analysis.shape.lines import Piece
+from lastgasp.analysis.shape.verdict import Confidence, Shape, Verdict
+
+__all__ = ["Confidence", "Shape", "Verdict", "judge"]
 
 QUIET_BYTES = 64 * 1024  # changes below it are the business of page granularity and of allocators
 SAMPLES_LEAST = 10
@@ -36,43 +37,6 @@ LEAP = 0.6  # of the growth in a single cell: a step
 EARLY = 0.2  # of the time: growth that was over by then was a warm-up
 LULL = 0.12  # of the time: a pause this short does not end a leak
 WAVE = 0.02  # of the size: what goes up and down by less is steady
-
-
-class Shape(StrEnum):
-    """What a curve does."""
-
-    LEAK = "leak"
-    SAWTOOTH = "sawtooth"
-    FILLED = "filled up and stopped"
-    WARM_UP = "warm-up"
-    STEP = "step"
-    STEADY = "steady"
-    SHRINKING = "shrinking"
-    TOO_SHORT = "too short to tell"
-
-
-class Confidence(StrEnum):
-    """How far to trust a verdict."""
-
-    LOW = "low"
-    MEDIUM = "medium"
-    HIGH = "high"
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """A shape and its measures. Growth is that of the floor from ``since_ms`` to ``until_ms``.
-
-    For a leak that is the stretch of steady growth up to the end; for a curve that filled, stepped or warmed up the
-    stretch in which it grew; else the whole of it, with a growth that means little.
-    """
-
-    shape: Shape
-    confidence: Confidence
-    since_ms: int
-    until_ms: int
-    grown: int  # bytes
-    per_s: float  # bytes a second
 
 
 def judge(

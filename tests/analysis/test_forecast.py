@@ -42,6 +42,7 @@ def test_the_kill_of_a_real_group_is_foreseen() -> None:
     kill = oom_events(recording)[0].at.uptime_ms
     machine, group = forecast(recording, kill - 5_000)
     assert group.group == b"/app"
+    assert group.in_ms is not None
     assert group.in_ms == pytest.approx(5_000, rel=0.3)
     assert machine.in_ms is None or machine.in_ms > 3 * group.in_ms
 

@@ -1,0 +1,1 @@
+"""Memory budgets: what they say, and whether a recording kept them."""

@@ -64,6 +64,7 @@ class Program:
     oom_score: int | None = None
     uid: int | None = None
     command_line: bytes = b""
+    exe: bytes = b""
     group: bytes = b""
     mapping: bytes = b"[heap]"
     state: int = SLEEPING
@@ -281,6 +282,8 @@ class Scene:
         pairs = [(b"ppid", b"1")]
         if program.kernel:
             pairs.append((b"kernel", b"1"))
+        if program.exe:
+            pairs.append((b"exe", program.exe))
         if program.command_line:
             pairs.append((b"cmdline", program.command_line))
         if program.uid is not None:

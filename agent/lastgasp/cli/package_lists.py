@@ -247,7 +247,7 @@ def _folder(path: str, name: str) -> str | None:
 
 
 def _files(folder: str) -> Iterator[os.DirEntry[str]]:
-    yield from sorted((entry for entry in os.scandir(folder) if entry.is_file()), key=lambda entry: entry.name)
+    yield from sorted((one for one in os.scandir(folder) if os.path.isfile(one.path)), key=lambda one: one.name)
 
 
 def _first_is(folder: str, kind: Callable[[bytes], bool]) -> bool:

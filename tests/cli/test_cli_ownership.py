@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from lastgasp.analysis.ownership.owner import Owner, Owners
-from lastgasp.cli.ownership import OwnershipError, add_options, ownersfrom packagelists import APK, IMAGE, LICENCES, MANIFEST, OLD_PACKAGE_DATA, OPKG, PACKAGE_DATA, REAL
+from lastgasp.cli.ownership import add_options, owners
+from lastgasp.cli.package_lists import OwnershipError
+from packagelists import APK, IMAGE, LICENCES, MANIFEST, OLD_PACKAGE_DATA, OPKG, PACKAGE_DATA, REAL
 
 FOO = b"/usr/lib/libfoo.so.1.4.2"
 

@@ -14,7 +14,7 @@ import traceback
 
 from lastgasp import __version__
 from lastgasp.cli import advise, check, oom, record, report, what_if
-from lastgasp.cli.ownership import OwnershipError
+from lastgasp.cli.package_lists import OwnershipError
 from lastgasp.recorder.ring_file import RingError
 from lastgasp.report.screen import WIDTH
 from lastgasp.report.visible import visible

@@ -13,7 +13,7 @@ import textwrap
 import traceback
 
 from lastgasp import __version__
-from lastgasp.cli import advise, check, oom, record, report, what_if
+from lastgasp.cli import advise, check, oom, page_file, record, report, what_if
 from lastgasp.cli.package_lists import OwnershipError
 from lastgasp.recorder.ring_file import RingError
 from lastgasp.report.screen import WIDTH
@@ -21,7 +21,7 @@ from lastgasp.report.visible import visible
 from lastgasp.timeline.load import LoadError
 
 DONE, FAILED, INTERRUPTED = 0, 1, 130
-ERRORS = (LoadError, OwnershipError, RingError, record.RecordError)
+ERRORS = (LoadError, OwnershipError, RingError, record.RecordError, page_file.PageError)
 STATUS = """\
 exit status:
   0 done; 1 it could not be done, or the input is no good; 2 wrong use;

@@ -7,7 +7,10 @@ import sys
 from typing import TYPE_CHECKING
 
 from lastgasp.analysis.facts import Facts, gather
-from lastgasp.report import as_json, terminal
+from lastgasp.cli import page_file
+from lastgasp.report import as_json, terminal, units
+from lastgasp.report.answer import answer
+from lastgasp.report.html import page
 from lastgasp.report.screen import WIDTH, Screen
 from lastgasp.timeline.load import load
 
@@ -19,6 +22,7 @@ examples:
   lastgasp report ring.lgr               one recording
   lastgasp report pulled/                every recording in a folder
   ssh device lastgasp-agent dump | lastgasp report -
+  lastgasp report ring.lgr --html report.html
   lastgasp report --json ring.lgr | jq '.recordings[0].answer'
 """
 
@@ -35,18 +39,41 @@ def add(commands: _SubParsersAction[argparse.ArgumentParser]) -> argparse.Argume
         "paths", nargs="+", metavar="RING", help="a recording, plain or gzip; a folder with them; - for standard input"
     )
     parser.add_argument("--json", action="store_true", help="one JSON object (explained in report/JSON.md)")
+    parser.add_argument(
+        "--html",
+        metavar="FILE",
+        help="a page with charts for a browser, in one file (- for standard output); overwrites an earlier page only",
+    )
     parser.set_defaults(run=run)
     return parser
 
 
 def run(options: argparse.Namespace) -> int:
     """Print the report. Raises LoadError for the first path that holds no recording; nothing is printed then."""
-    found = [gather(recording) for path in options.paths for recording in load(path)]
+    if options.html:
+        page_file.check(options.html)
+    recordings = [recording for path in options.paths for recording in load(path)]
+    found = [gather(recording) for recording in recordings]
+    if options.html:
+        text = page.render(recordings, found)
+        page_file.write(options.html, text)
+    if options.html == page_file.STDOUT:
+        return 0
     if options.json:
         sys.stdout.write(as_json.render(found))
+    elif options.html:
+        sys.stdout.write(_made(found, options.html, len(text.encode()), Screen.on(sys.stdout)))
     else:
         sys.stdout.write(draw(found, Screen.on(sys.stdout)))
     return 0
+
+
+def _made(found: list[Facts], path: str, size: int, screen: Screen) -> str:
+    """What the page says first of each recording, and where it is."""
+    for facts in found:
+        screen.wrap(answer(facts, screen.text)[0], "", "", "bad" if facts.leaks or facts.ooms else "good")
+    screen.wrap(f"Page: {screen.text(path)} ({units.size(size)}); open it in a browser.", "")
+    return str(screen)
 
 
 def draw(found: list[Facts], screen: Screen) -> str:

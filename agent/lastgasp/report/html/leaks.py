@@ -1,0 +1,118 @@
+"""Who grew: the table of programs with their curves, and what grows in the machine as a whole."""
+
+from __future__ import annotations
+
+from lastgasp.analysis.facts import Facts
+from lastgasp.analysis.growth import Growth
+from lastgasp.analysis.shape.trend import Confidence, Shape
+from lastgasp.report import units
+from lastgasp.report.answer import since
+from lastgasp.report.html.cells import rate, size, sparkline
+from lastgasp.report.html.markup import Markup, tag
+from lastgasp.report.visible import visible
+
+SURE = {Confidence.LOW: "uncertain", Confidence.MEDIUM: "likely", Confidence.HIGH: "sure"}
+PLACES = 4
+HEADS = ("program", "pid", "anonymous memory", "from", "to", "peak", "growth", "verdict", "where, since when")
+
+
+def section(facts: Facts) -> Markup:
+    """All that Facts tells of; unknown is shown as unknown."""
+    seconds, unit = units.rate_unit(facts.span.recorded_ms)
+    rows = [_row(facts, growth, seconds, unit) for growth in facts.growth]
+    programs = facts.programs
+    rest = f"{units.count(programs.total, 'program')}: {programs.changed:,} changed, {programs.steady:,} steady,"
+    rest += f" {programs.too_short:,} seen too briefly to tell."
+    if programs.changed > len(facts.growth):
+        rest += f" The {len(facts.growth)} that moved most are shown."
+    table = tag(
+        "div",
+        tag(
+            "table",
+            tag(
+                "caption", "Anonymous memory, swap included, of each program whose memory changed: the guiltiest first."
+            ),
+            tag("thead", tag("tr", [tag("th", head, scope="col") for head in HEADS])),
+            tag("tbody", rows),
+            class_="leaks",
+        ),
+        class_="scroll",
+        tabindex=0,
+        role="group",
+        aria_label="Table of programs that grew",
+    )
+    return tag(
+        "section",
+        tag("h3", "Who grew"),
+        table if rows else None,
+        tag("p", rest if programs.total else "Unknown: the recording knows no process.", class_="note"),
+        _machine(facts, seconds, unit),
+        aria_label="Who grew",
+    )
+
+
+def _row(facts: Facts, growth: Growth, seconds: int, unit: str) -> Markup:
+    life, verdict = growth.worst, growth.worst.verdict
+    leak = verdict.shape is Shape.LEAK
+    sure = SURE[verdict.confidence if life.leaks else Confidence.LOW]
+    name: list[object] = [visible(life.name)]
+    if growth.lives > 1:
+        name.append(tag("small", f" ×{growth.lives}"))
+    label = f"Curve of {visible(life.name)}: {units.size(life.from_bytes)} to {units.size(life.to_bytes)}"
+    return tag(
+        "tr",
+        tag("th", name, scope="row"),
+        tag("td", str(life.pid), class_="num"),
+        tag("td", sparkline(list(life.cells), label)),
+        tag("td", size(life.from_bytes), class_="num"),
+        tag("td", size(life.to_bytes), class_="num"),
+        tag("td", size(life.peak_bytes), class_="num"),
+        tag("td", rate(verdict.per_s, seconds, unit) if leak else "–", class_="num"),
+        tag("td", tag("span", verdict.shape.value, f" ({sure})" if leak else None, class_="verdict-cell")),
+        tag("td", _where(growth), tag("small", since(life, facts.span)) if leak else None),
+        class_="leak" if life.leaks else "suspect" if leak else None,
+    )
+
+
+def _where(growth: Growth) -> list[object]:
+    where = growth.worst.where
+    if where is None:
+        return [tag("small", "mappings never read", class_="unknown"), " "]
+    said: list[object] = []
+    for place in where.places[:PLACES]:
+        if where.grown is None:
+            said.append(tag("div", size(place.bytes), " in ", tag("code", visible(place.name))))
+        elif place.grown:
+            said.append(tag("div", size(place.grown, signed=True), " in ", tag("code", visible(place.name))))
+    if where.grown is None:
+        said.append(tag("small", "mappings read once: that tells where it is, not where it grew. "))
+    return said
+
+
+def _machine(facts: Facts, seconds: int, unit: str) -> Markup | None:
+    if not facts.machine_leaks:
+        return None
+    rows = []
+    for kernel in facts.machine_leaks:
+        caches = [
+            tag("small", f" slab cache {visible(cache)}: {units.signed(grown)}") for cache, grown in kernel.caches
+        ]
+        rows.append(
+            tag(
+                "tr",
+                tag("th", kernel.name, caches, scope="row"),
+                tag("td", size(kernel.from_bytes), class_="num"),
+                tag("td", size(kernel.to_bytes), class_="num"),
+                tag("td", rate(kernel.verdict.per_s, seconds, unit), class_="num"),
+                tag("td", f"{kernel.verdict.shape} ({SURE[kernel.verdict.confidence]})"),
+                tag("td", f"since {units.near(kernel.since, facts.span)}"),
+                class_="leak",
+            )
+        )
+    heads = ("the machine as a whole", "from", "to", "growth", "verdict", "since")
+    return tag(
+        "table",
+        tag("thead", tag("tr", [tag("th", head, scope="col") for head in heads])),
+        tag("tbody", rows),
+        class_="machine-leaks",
+    )

@@ -8,6 +8,7 @@ there the agent is killed instead, the file system is mounted anew, and the ring
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from bed.bench import Setup, booted
@@ -64,12 +65,11 @@ def _plain(bench: Bench, wanted: Scenario) -> Setup:
         files=stage.programs(bench.folder, bench.board.arch),
         modules=list(wanted.modules),
         append=wanted.append,
-        may_reset=wanted.panics,
     )
 
 
 def _with_agent(bench: Bench, wanted: Scenario, name: str, data: Path | None, ring: str) -> Setup:
-    settings = SETTINGS | {"ring_path": ring} | ({"tune": wanted.tuned} if wanted.tuned else {})
+    settings = SETTINGS | dict(wanted.settings) | {"ring_path": ring} | ({"tune": wanted.tuned} if wanted.tuned else {})
     setup = bench.setup(name, data, settings, mem=MEM, modules=list(wanted.modules), append=wanted.append, counted=True)
     setup.files.extend(stage.programs(bench.folder, bench.board.arch))
     return setup
@@ -147,14 +147,21 @@ def _tuned(there: Device, wanted: Scenario, checks: Checks) -> None:
 
 
 def _panic(bench: Bench, wanted: Scenario, name: str, checks: Checks) -> None:
-    """The guest panics, resets, and finds the report in RAM that was left alone."""
-    with open(bench.file(f"{name}.console"), "ab") as console, booted(_plain(bench, wanted), console) as guest:
+    """The guest panics, resets, and finds the report in RAM that was left alone; the agent goes on with its ring."""
+    disk = parts.fresh_disk(bench.file(f"{name}.ext4"), DISK)
+    setup = replace(_with_agent(bench, wanted, name, disk, f"/data{RING}"), may_reset=True)
+    with device(setup, bench.file(f"{name}.console")) as there:
+        guest = there.guest
         guest.check(wanted.before)
+        there.start()
         stage.write(guest, wanted.cast)
         guest.reset(f"exec {stage.PROGRAM} {stage.SCRIPT} {stage.RESULT}")
         guest.check(f"{wanted.before}; mount -t pstore pstore {PSTORE}")
         kept = guest.pull(f"{PSTORE}/dmesg-ramoops-0")
+        there.start()
+        there.stop()
         guest.power_off()
+    record.check_reset(checks, parts.take_file(disk, RING, bench.file(f"{name}.ring")), wanted)
     bench.file(f"{name}.pstore").write_bytes(kept)
     reports = list(parse(kept.splitlines(keepends=True)))
     checks.check(len(reports) == 1, f"{len(reports)} report in {len(kept)} bytes of ramoops")

@@ -24,7 +24,8 @@ def check(checks: Checks, ring: Path, scenario: Scenario, found: Outcome) -> Non
     told = Told(ring)
     boot = told.recording.boots[-1]
     reports = list(_reports(found.log))
-    checks.check(len(reports) > 0, f"the kernel's log has {len(reports)} whole reports")
+    kills = scenario.cast.kills
+    checks.check(bool(reports) == bool(kills), f"the kernel's log has {len(reports)} whole reports")
     for records in reports:
         missing = not_kept(boot, records)
         checks.check(
@@ -41,7 +42,24 @@ def check(checks: Checks, ring: Path, scenario: Scenario, found: Outcome) -> Non
     if scenario.tuned:
         _tuned(checks, boot, scenario)
     checks.check(not told.lost, f"nothing of the ring is lost or invalid: {', '.join(told.lost) or 'nothing'}")
-    _explained(checks, ring, found)
+    _guilty(checks, told, scenario)
+    if kills:
+        _explained(checks, ring, found)
+
+
+def check_reset(checks: Checks, ring: Path, scenario: Scenario) -> None:
+    """The boot that ended in a panic is one that nobody stopped, and the report names who filled the memory."""
+    told = Told(ring)
+    ends = [run["end"] for run in told.report["runs"]]
+    checks.check(ends == ["unclean", "stopped"], f"the agent's runs, across the reset: {', '.join(ends)}")
+    checks.check(not told.lost, f"nothing of the ring is lost or invalid: {', '.join(told.lost) or 'nothing'}")
+    _guilty(checks, told, scenario)
+
+
+def _guilty(checks: Checks, told: Told, scenario: Scenario) -> None:
+    """The answer of `lastgasp report` names who is guilty, whoever was killed."""
+    answer = " ".join(told.report["answer"])
+    checks.check(scenario.guilty in answer, f"the report names {scenario.guilty}: {answer}")
 
 
 def _reports(log: list[bytes]) -> Iterator[list[bytes]]:

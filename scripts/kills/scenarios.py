@@ -39,17 +39,19 @@ class Scenario:
     archs: tuple[str, ...] = ALL
     agent: bool = True  # record it
     grower: bytes | None = LEAKER.name  # whose mappings the recording must hold
+    guilty: str = "leaker"  # who the report must name: a program, or a kind of memory that no process holds
     before: str = ":"  # shell commands that make the guest ready
     modules: tuple[str, ...] = ()
     append: str = ""
     ubifs: bool = False  # the ring on simulated NAND, which forgets when it is cut off
+    settings: tuple[tuple[str, str], ...] = ()  # of the agent, besides the bed's own
     tuned: str = ""  # the policy that the agent applies before, and takes back after the kill
     panics: bool = False  # the kernel ends with it; the report is in persistent RAM
 
     @property
     def needs_agent(self) -> bool:
         """Is it about the agent, and nothing without it?"""
-        return self.ubifs or bool(self.tuned)
+        return self.ubifs or bool(self.tuned) or self.panics
 
 
 SCENARIOS = {
@@ -113,13 +115,13 @@ SCENARIOS = {
             "vm.oom_kill_allocating_task: whoever asks is killed, here one of two that leak",
             Cast((*OTHERS, LEAKER, SLOW_LEAKER), settings=((f"{VM}oom_kill_allocating_task", "1"),)),
             None,
+            settings=(("oom_score_adj", "-1000"),),  # nothing less keeps the agent from being the one that asks
         ),
         Scenario(
             "overcommit-2",
             "vm.overcommit_memory=2: malloc fails while memory is free, and nobody is killed",
             Cast((*OTHERS, LEAKER), settings=((f"{VM}overcommit_memory", "2"),), kills=0),
             (),
-            agent=False,
         ),
         Scenario(
             "panic",
@@ -127,7 +129,6 @@ SCENARIOS = {
             Cast((*OTHERS, LEAKER), settings=((f"{VM}panic_on_oom", "1"),)),
             (),
             archs=("arm64",),
-            agent=False,
             modules=("ramoops",),
             before=f"modprobe ramoops {RAMOOPS}",
             append="mem=127M",
@@ -140,6 +141,7 @@ SCENARIOS = {
             (b"sensord",),
             "SHMEM",
             grower=None,
+            guilty="tmpfs",
         ),
         Scenario(
             "slab",
@@ -151,6 +153,7 @@ SCENARIOS = {
             (b"sensord",),
             "KERNEL",
             grower=None,
+            guilty="slab",
         ),
         Scenario(
             "fragmentation",
@@ -160,6 +163,7 @@ SCENARIOS = {
             "FRAGMENTED",
             archs=("armhf",),
             grower=None,
+            guilty="holes",
             before=f"echo 0 > {VM}watermark_boost_factor",  # it would keep 8 MB more free, and so in one piece
             append="cma=0",  # pages of pipes are none that CMA lends
         ),
@@ -170,6 +174,7 @@ SCENARIOS = {
             (b"launcher",),
             "ONE_PROCESS",
             grower=b"launcher",
+            guilty="launcher",
         ),
         Scenario(
             "zram",
@@ -190,6 +195,7 @@ SCENARIOS = {
             Cast((Actor(b"vitald", "hold", 24 * MB), *OTHERS, Actor(b"filler", "fill", *SLOWLY)), gated=True),
             (b"sensord",),
             grower=None,
+            guilty="tmpfs",
             tuned="vitald -600",
         ),
     )

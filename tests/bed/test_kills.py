@@ -212,7 +212,7 @@ def test_a_ring_is_held_against_the_kernels_log_byte_for_byte(
     ring = tmp_path / "ring"
     leak_ends_in_a_group_kill(ring)
     boot = load(str(ring))[0].boots[-1]
-    scenario = replace(SCENARIOS["memcg"], grower=None)
+    scenario = replace(SCENARIOS["memcg"], grower=None, guilty="sensord")
     kept = Outcome(log=[message.record for message in boot.messages])
     assert kept.reports == 1
     checks = Checks("kept")

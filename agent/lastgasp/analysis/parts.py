@@ -15,7 +15,6 @@ from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from lastgasp.ring.format import ABSENT
 from lastgasp.timeline.model import Boot
 
 MemoryColumn = list[int | None]
@@ -106,18 +105,16 @@ def _others(boot: Boot, times: Sequence[int]) -> list[tuple[str, list[int]]]:
 def columns(boot: Boot, table: str, key: bytes, names: Sequence[str]) -> tuple[array[int], list[MemoryColumn]]:
     """Times (ms) and values of some columns of a row, whenever it was written; None: absent then."""
     times = array("q")
-    found: list[MemoryColumn] = [[] for _ in names]
     for series in boot.rows(table).get(key, ()):
         times += series.at
-        for name, column in zip(names, found, strict=True):
-            if name.encode() not in series.columns:
-                column += [None] * len(series.at)
-                continue
-            values = series.flat[series.columns.index(name.encode()) :: series.width]
-            if ABSENT in values:
-                column += [None if value == ABSENT else value for value in values]
-            else:
-                column += values
+    found: list[MemoryColumn] = []
+    for name in names:
+        at, values = boot.points(table, key, name)
+        if len(at) == len(times):
+            found.append(list(values))
+        else:
+            known = dict(zip(at, values, strict=True))
+            found.append([known.get(moment) for moment in times])
     return times, found
 
 

@@ -1,8 +1,8 @@
 """What one recording's charts are drawn from, as JSON has it. Sizes are kB; ``page.js`` is the reader.
 
 ``boots`` and ``length``: the axis (see ``axis``); ``gaps`` on it. ``events``: lines to click. ``memory``, ``stalls``
-and each life of ``processes`` hold frames: ``t`` times, ``c`` columns (both as differences; null: unknown) and ``p`` pieces
-(points from, to, and until when the last one holds).
+and each life of ``processes`` hold frames: ``t`` times, ``c`` columns (both as differences; null: unknown) and ``p``
+pieces (points from, to, and until when the last one holds).
 """
 
 from __future__ import annotations

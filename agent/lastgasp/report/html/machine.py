@@ -8,7 +8,6 @@ from itertools import pairwise
 from lastgasp.analysis.parts import ORDER, Parts, columns, held, parts
 from lastgasp.report.html.axis import Axis
 from lastgasp.report.html.frame import Column, Frame
-from lastgasp.ring.format import SAMPLE_SYSTEM
 from lastgasp.timeline.model import Boot
 
 NAMES = {
@@ -86,7 +85,7 @@ def stalls(axis: Axis, most: int = STALL_POINTS) -> dict[str, object] | None:
     """How much of the time tasks waited (PSI), in ten thousandths; None where the kernel has no PSI."""
     frame = Frame()
     for index, boot in enumerate(axis.boots):
-        times = [at for at, flags in zip(boot.sample_at, boot.sample_flags, strict=True) if flags & SAMPLE_SYSTEM]
+        times = list(boot.sample_at)
         found: dict[str, Column] = {}
         for resource in RESOURCES:
             for kind in KINDS:

@@ -1,6 +1,6 @@
 """Recordings of real programs: no leak claimed where there is none, all others found, and kills foretold.
 
-What is true of each program was written down by who wrote or started it: recordings/real/programs.toml.
+What is true of each program was written down by who wrote or started it: recordings/real/truth.toml.
 """
 
 from __future__ import annotations

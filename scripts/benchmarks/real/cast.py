@@ -97,6 +97,17 @@ SHAPES: tuple[Part, ...] = (
     _holder("tmpfs-leak", "tmpfs", "9000", f"{HOME}/tmp/spool"),
     _holder("fork-server", "forks", "4", "300"),
 )
+# Programs that are well known and do not leak, and those of ours that do not.
+SOUND: tuple[Part, ...] = (
+    *(
+        part
+        for part in SHAPES
+        if "leak" not in part.label and part.label not in ("redis-forever", "historyd", "notesd")
+    ),
+    _redis("redis-expire", 7004, "300 1"),
+    Part("http-server", (PYTHON, "-m", "http.server", "--bind", "127.0.0.1", "--directory", f"{HOME}/pages", "8081")),
+    Part("perl-cache", ("/usr/bin/perl", f"{BIN}/cache.pl")),
+)
 # Kind, port, requests a second (see load.py).
 LOAD: tuple[tuple[str, int, float], ...] = (
     ("new", 7001, 80),
@@ -111,7 +122,17 @@ LOAD: tuple[tuple[str, int, float], ...] = (
     ("line", 8005, 12),
     ("session", 8006, 110),
 )
-CLIENTS = Part("load", (PYTHON, f"{BIN}/load.py", *(str(word) for one in LOAD for word in one)))
+SOUND_LOAD: tuple[tuple[str, int, float], ...] = (
+    *(one for one in LOAD if one[1] not in (7002, 8001, 8002, 8003)),
+    ("expire", 7004, 25),
+    ("once", 8081, 6),
+)
+
+
+def clients(load: tuple[tuple[str, int, float], ...]) -> Part:
+    """Who asks the servers."""
+    return Part("load", (PYTHON, f"{BIN}/load.py", *(str(word) for one in load for word in one)))
+
 
 MB = 1 << 20
 # Leaks that end at their group's limit, in two to six minutes; kills() varies them.
@@ -149,3 +170,25 @@ def kills(seed: int) -> tuple[Part, ...]:
         return replace(part, command=tuple(words))
 
     return tuple(varied(part) for part in KILLS)
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    """What is recorded, and how."""
+
+    parts: tuple[Part, ...]
+    settings: dict[str, str]  # of the agent
+
+
+PLAYS = ("shapes", "sound", "kills")
+
+
+def play(what: str, seed: int) -> Play:
+    """One of PLAYS. Device settings for sound; for the others a sample each second."""
+    if what == "kills":
+        often = {"interval": "1s", "slow_interval": "10s", "mapping_interval": "10s", "flush_interval": "1m"}
+        return Play(kills(seed), {**often, "ring_size": "2M"})
+    if what == "sound":
+        return Play((*SOUND, clients(SOUND_LOAD)), {"interval": "5s", "flush_interval": "1m"})
+    settings = {"interval": "1s", "slow_interval": "60s", "mapping_interval": "60s", "flush_interval": "1m"}
+    return Play((*SHAPES, clients(LOAD)), {**settings, "ring_size": "8M"})

@@ -1,6 +1,6 @@
 """Runs in namespaces of its own (see ``stage``): the agent first, then the programs, after some time all are ended.
 
-    python3 -m benchmarks.real.director SECONDS shapes|kills [SEED]
+    python3 -m benchmarks.real.director SECONDS shapes|sound|kills SEED
 
 What tells of this machine is in the environment, which nobody records: FOLDER becomes HOME, AGENT is the folder with
 the package lastgasp, GROUPS_BASE the memory group (of GROUPS_VERSION) that is made for all. With kills, it ends once
@@ -22,24 +22,18 @@ from pathlib import Path
 
 from benchmarks.children import Children
 from benchmarks.real import cast
-from benchmarks.real.cast import HOME, PYTHON, Part
+from benchmarks.real.cast import HOME, PYTHON, Part, Play
 
 HOST = "lastgasp-real"
-CONFIG = """\
-ring_path = {home}/ring
-ring_size = {size}
-interval = 1s
-pressure_interval = 1s
-slow_interval = {slow}
-mapping_interval = {mapping}
-flush_interval = 1m
-pmsg = no
-lock_memory = no
-oom_score_adj = keep
-control_socket = {home}/agent.socket
-alert_syslog = no
-kernel_log_level = off
-"""
+SETTINGS = {
+    "ring_path": f"{HOME}/ring",
+    "control_socket": f"{HOME}/agent.socket",
+    "pmsg": "no",
+    "lock_memory": "no",
+    "oom_score_adj": "keep",
+    "alert_syslog": "no",
+    "kernel_log_level": "off",
+}
 SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1
 NICE = 10
 AFTER_S = 6  # that are recorded behind the last kill
@@ -99,14 +93,13 @@ def mount(*words: str) -> None:
     subprocess.run(["mount", *words], check=True)
 
 
-def start_agent(children: Children, agent: str, kills: bool) -> list[str]:
+def start_agent(children: Children, agent: str, settings: dict[str, str]) -> list[str]:
     """Start recording; returns the command that asks it something."""
     mount_point = Path(HOME, "agent")
     mount_point.mkdir(exist_ok=True)
     mount("--bind", agent, str(mount_point))
-    seldom, size = ("10s", "2M") if kills else ("60s", "8M")
     config = Path(HOME, "agent.conf")
-    config.write_text(CONFIG.format(home=HOME, slow=seldom, mapping=seldom, size=size))
+    config.write_text("".join(f"{key} = {value}\n" for key, value in (SETTINGS | settings).items()))
     command = [PYTHON, "-I", "-B", f"{cast.BIN}/agent.py", str(mount_point)]
     children.start("agent", [*command, "run", "--config", str(config)])
     while not Path(HOME, "agent.socket").exists():
@@ -130,24 +123,21 @@ def start(children: Children, groups: Groups, part: Part) -> subprocess.Popen[by
         groups.enter(groups.base / "director")
 
 
-def play(folder: str, agent: str, seconds: float, parts: tuple[Part, ...], kills: bool, groups: Groups) -> None:
+def run(folder: str, agent: str, seconds: float, play: Play, groups: Groups) -> None:
     """All of it."""
     furnish(folder)
     groups.make("director", None)
     groups.enter(groups.base / "director")
     with Children(HOME) as children:
-        asking = start_agent(children, agent, kills)
+        asking = start_agent(children, agent, play.settings)
         time.sleep(3)
         os.nice(NICE)
         doomed = {}
-        for part in parts:
+        for part in play.parts:
             process = start(children, groups, part)
             if part.limit is not None:
                 doomed[part.label] = process
             time.sleep(0.3)
-        if not kills:
-            children.check()
-            start(children, groups, cast.CLIENTS)
         mark = "all programs run"
         subprocess.run([*asking, "mark", mark, "--config", f"{HOME}/agent.conf"], check=False)
         print(f"director: {time.strftime('%H:%M:%S')} {mark}", flush=True)
@@ -174,11 +164,9 @@ def wait(children: Children, seconds: float, doomed: dict[str, subprocess.Popen[
 
 def main(words: list[str]) -> int:
     """Do what the command line says."""
-    seconds, what, *more = words
+    seconds, what, seed = words
     groups = Groups(int(os.environ["GROUPS_VERSION"]), Path(os.environ["GROUPS_BASE"]))
-    kills = what == "kills"
-    parts = cast.kills(int(more[0]) if more else 0) if kills else cast.SHAPES
-    play(os.environ["FOLDER"], os.environ["AGENT"], float(seconds), parts, kills, groups)
+    run(os.environ["FOLDER"], os.environ["AGENT"], float(seconds), cast.play(what, int(seed)), groups)
     return 0
 
 

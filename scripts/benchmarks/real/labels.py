@@ -19,10 +19,11 @@ class Truth:
     why: str
     shapes: tuple[str, ...] = ()  # that the report may give it
     place: str = ""  # the mapping that leaks
+    settles: int = 0  # minutes after its start from which on this is so
 
 
 def read(path: Path) -> dict[str, Truth]:
-    """The table of one recording, by label. Raises OSError, ValueError (no TOML), KeyError or TypeError."""
+    """The table of the recordings in a folder, by label. Raises OSError, ValueError, KeyError, TypeError."""
     table = tomllib.loads(path.read_text(encoding="utf-8"))
     return {
         label: Truth(label, row.pop("leaks"), row.pop("why"), tuple(row.pop("shapes", ())), **row)

@@ -13,12 +13,13 @@ from benchmarks.accuracy import Case
 from benchmarks.real import labels
 from benchmarks.real.labels import RECORDINGS, Truth
 from lastgasp.analysis.facts import Facts, gather
-from lastgasp.analysis.growth import Growth, growths
+from lastgasp.analysis.growth import KEY, Growth, growths, life_until
 from lastgasp.analysis.memory import SHARED, KernelGrowth
 from lastgasp.timeline.load import load
-from lastgasp.timeline.model import Recording
+from lastgasp.timeline.model import Process, Recording
 
 REAL = RECORDINGS / "real"
+EVERY_S = 150
 
 
 @dataclass(slots=True)
@@ -74,20 +75,71 @@ def accused(facts: Facts, truths: dict[str, Truth]) -> list[str]:
     return [name for growth in facts.leaks if truths[name := labels.label(growth.worst.group)].leaks != labels.MEMORY]
 
 
+def recordings(folder: Path = REAL) -> list[tuple[str, Recording]]:
+    """All recordings in a folder, and what they are called."""
+    paths = sorted(folder.glob("*.ring.gz"))
+    return [(path.name.removesuffix(".ring.gz"), recording) for path in paths for recording in load(str(path))]
+
+
 def cases(folder: Path = REAL) -> list[tuple[Case, Told]]:
-    """All programs of all recordings in a folder, each beside its table: NAME.ring.gz and NAME.toml."""
+    """All programs of all recordings in a folder with a table, truth.toml."""
     found = []
-    for path in sorted(folder.glob("*.ring.gz")):
-        name = path.name.removesuffix(".ring.gz")
-        truths = labels.read(folder / f"{name}.toml")
-        for recording in load(str(path)):
-            for one in told(recording, truths):
-                leaks = one.truth.leaks in (labels.MEMORY, labels.TMPFS)
-                verdict = one.machine.verdict if one.machine is not None else one.growths[0].worst.verdict
-                kind = f"{one.truth.leaks or 'nothing'} leaks"
-                case = Case(f"{name}: {one.truth.label}", kind, leaks, True, verdict, one.claimed, one.truth.why)
-                found.append((case, one))
+    truths = labels.read(folder / "truth.toml")
+    for name, recording in recordings(folder):
+        for one in told(recording, truths):
+            leaks = one.truth.leaks in (labels.MEMORY, labels.TMPFS)
+            verdict = one.machine.verdict if one.machine is not None else one.growths[0].worst.verdict
+            kind = f"{one.truth.leaks or 'nothing'} leaks"
+            case = Case(f"{name}: {one.truth.label}", kind, leaks, True, verdict, one.claimed, one.truth.why)
+            found.append((case, one))
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Would a recording that ended at this moment have a process accused?"""
+
+    recording: str
+    truth: Truth
+    minute: float  # of the recording
+    claimed: bool
+
+    @property
+    def right(self) -> bool:
+        """Is that so?"""
+        return self.claimed == (self.truth.leaks == labels.MEMORY)
+
+
+def asked_often(recording: Recording, name: str, truths: dict[str, Truth], every_s: int = EVERY_S) -> list[Asked]:
+    """The same as if the recording had ended at any other moment, from when on the truth can be known."""
+    found = []
+    for index, boot in enumerate(recording.boots):
+        programs: dict[str, list[Process]] = {}
+        for process in boot.processes.values():
+            if KEY.fullmatch(process.key) and not process.kernel:
+                programs.setdefault(labels.label(process.attributes.get("cgroup")), []).append(process)
+        for at_ms in range(boot.first_ms + every_s * 1000, boot.last_ms, every_s * 1000):
+            for label, processes in programs.items():
+                if at_ms < boot.first_ms + truths[label].settles * 60_000:
+                    continue
+                alive = [one for one in processes if one.gone_ms is None or one.gone_ms > at_ms]
+                lives = [life_until(recording.boots, index, one, at_ms) for one in alive]
+                claimed = any(life.leaks for life in lives if life is not None)
+                found.append(Asked(name, truths[label], (at_ms - boot.first_ms) / 60_000, claimed))
+    return found
+
+
+def render_often(every: Sequence[Asked]) -> str:
+    """How often it would have been wrong, and about whom."""
+    lines = []
+    for leaks, what in ((True, "leaks missed"), (False, "leaks claimed where there is none")):
+        asked = [one for one in every if (one.truth.leaks == labels.MEMORY) is leaks]
+        wrong = [one for one in asked if not one.right]
+        lines.append(f"{what}: {len(wrong)} of {len(asked)} times asked")
+        for name in sorted({f"{one.recording}: {one.truth.label}" for one in wrong}):
+            minutes = [f"{one.minute:.0f}" for one in wrong if f"{one.recording}: {one.truth.label}" == name]
+            lines.append(f"  {name}: at minute {', '.join(minutes)}")
+    return "\n".join(lines) + "\n"
 
 
 def render(every: Sequence[tuple[Case, Told]]) -> str:

@@ -24,7 +24,7 @@ SCRIPTS = REAL.parents[1]
 AGENT = SCRIPTS.parent / "agent"
 INSIDE = REAL / "inside"
 UNSHARE = ("--pid", "--fork", "--mount-proc", "--kill-child", "--net", "--uts")
-NEEDED = ("unshare", "gcc", "g++", "redis-server", "nginx", "sqlite3", "stress-ng", "python3")
+NEEDED = ("unshare", "gcc", "g++", "redis-server", "nginx", "sqlite3", "stress-ng", "perl", "python3")
 PATIENCE_S = 60
 
 
@@ -60,12 +60,12 @@ def build(folder: Path) -> None:
             raise StageError(f"{' '.join(command)}: {done.stderr.strip()[-300:]}")
     for name in ("leaky-api", "cached-api", "cycles-api"):
         shutil.copy(INSIDE / "daemon.py", programs / f"{name}.py")
-    for name in ("load.py", "feed.py", "agent.py"):
+    for name in ("load.py", "feed.py", "agent.py", "cache.pl"):
         shutil.copy(INSIDE / name, programs / name)
 
 
 def record(what: str, seconds: float, target: Path, seed: int = 0) -> None:
-    """Record ``shapes`` or ``kills`` for at most so long, into ``target`` (gzip). Raises StageError."""
+    """Record one of ``cast.PLAYS`` for at most so long, into ``target`` (gzip). Raises StageError."""
     reason = missing()
     if reason:
         raise StageError(reason)

@@ -1,7 +1,8 @@
 """The clients of all servers, in one process: load.py KIND PORT RATE... (three words for each server).
 
-KIND is how to ask: line (one of 16 to 40 bytes), http (a file from nginx), set and get (redis), new (redis: a key that
-was never there), session (opens connections and keeps them). Requests come by chance, RATE of them a second in the
+KIND is how to ask: line (one of 16 to 40 bytes), http (a file from nginx), once (a file, on a connection of its own),
+set and get (redis), new (redis: a key that was never there), expire (the same, for two minutes), session (opens
+connections and keeps them). Requests come by chance, RATE of them a second in the
 long run; the number of sessions goes up and down between nearly none and RATE in ten minutes.
 """
 
@@ -38,14 +39,14 @@ class Client:
         self.kind, self.port, self.rate, self.chance = kind, port, rate, chance
         self.number = 0
         self.sessions: collections.deque[socket.socket] = collections.deque()
-        self.peer = connected(port) if kind != "session" else None
+        self.peer = connected(port) if kind not in ("session", "once") else None
         self.began = time.monotonic()
 
     def once(self) -> float:
         """One request; returns how long to wait for the next, in seconds."""
         self.number += 1
         if self.peer is None:
-            return self._sessions()
+            return self._sessions() if self.kind == "session" else self._connection()
         self.peer.sendall(self._request())
         answer = self.peer.recv(65536)
         if self.kind == "http" and (not answer or b"Connection: close" in answer):
@@ -56,13 +57,22 @@ class Client:
     def _request(self) -> bytes:
         if self.kind == "line":
             return b"x" * self.chance.randint(16, 40)
-        if self.kind == "http":
+        if self.kind in ("http", "once"):
             return b"GET /page%d.html HTTP/1.1\r\nHost: localhost\r\n\r\n" % self.chance.randint(1, 8)
         value = b"v" * self.chance.randint(300, 500)
+        if self.kind == "expire":
+            return redis(b"SETEX", b"key:%d" % self.number, b"120", value)
         if self.kind == "new":
             return redis(b"SET", b"key:%d" % self.number, value)
         key = b"key:%d" % self.chance.randint(1, 6000)
         return redis(b"SET", key, value) if self.kind == "set" else redis(b"GET", key)
+
+    def _connection(self) -> float:
+        with connected(self.port) as peer:
+            peer.sendall(self._request())
+            while peer.recv(65536):
+                pass
+        return self.chance.expovariate(self.rate)
 
     def _sessions(self) -> float:
         phase = 2 * math.pi * (time.monotonic() - self.began) / SESSION_PERIOD_S

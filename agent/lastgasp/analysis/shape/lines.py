@@ -85,10 +85,14 @@ def split(values: Sequence[float], least: int, most: int) -> list[Piece]:
 
 
 def _noise(values: Sequence[float]) -> float:
-    """Standard deviation of what is no trend, from second differences; never quite zero."""
+    """Standard deviation of what is no trend; never quite zero."""
+    return max(roughness(values), NOISE_LEAST * (max(values) - min(values)), 1.0)
+
+
+def roughness(values: Sequence[float]) -> float:
+    """Standard deviation of noise on a smooth curve, from second differences; 0 for fewer than three values."""
     bends = [abs(values[i] - 2 * values[i + 1] + values[i + 2]) for i in range(len(values) - 2)]
-    sigma = MAD_TO_SIGMA * median(bends) / 6**0.5 if bends else 0.0
-    return max(sigma, NOISE_LEAST * (max(values) - min(values)), 1.0)
+    return MAD_TO_SIGMA * median(bends) / 6**0.5 if bends else 0.0
 
 
 def slope(values: Sequence[float]) -> float:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-from lastgasp.analysis.shape import curve, lines
+from lastgasp.analysis.shape import curve, lasting, lines
 from lastgasp.analysis.shape.lines import Piece
 from lastgasp.analysis.shape.verdict import Confidence, Shape, Verdict
 
@@ -36,6 +36,7 @@ STILL = 0.4  # of the usual growth: less than that at the end may be its end
 LEAP = 0.6  # of the growth in a single cell: a step
 EARLY = 0.2  # of the time: growth that was over by then was a warm-up
 LULL = 0.12  # of the time: a pause this short does not end a leak
+STAIRS = 4  # cells to a rise: where rises come more often than that, a pause is measured by the cells
 WAVE = 0.02  # of the size: what goes up and down by less is steady
 
 
@@ -54,7 +55,11 @@ def judge(
     curve_ = _Curve(times, values, until_ms, samples, quiet)
     if high - low < quiet:
         return curve_.verdict(Shape.STEADY, Confidence.HIGH)
-    return curve_.judge()
+    by_pieces = curve_.judge()
+    if by_pieces.claims:
+        return by_pieces
+    by_rises = curve_.lasting()
+    return by_rises if by_rises and by_rises.claims else by_pieces
 
 
 class _Curve:
@@ -104,9 +109,25 @@ class _Curve:
         self.floor = curve.floor(self.times, self.values, self.until, self.cells)
         self.pieces = lines.split(self.floor, max(5, self.cells // 8), PIECES)
         growing = self._growing_at_the_end()
-        if growing is not None:
-            return growing
-        return self._not_growing(len(dips))
+        return growing or self._not_growing(len(dips))
+
+    def lasting(self) -> Verdict | None:
+        """A leak by what lasts of it, however it comes."""
+        self.cells = min(CELLS, self.samples // 2)
+        self.floor = curve.floor(self.times, self.values, self.until, self.cells)
+        found = lasting.goes_on(self.floor, self.quiet)
+        if found is None:
+            return None
+        one, sure = found
+        share = (self.cells - one.start) / self.cells
+        if share * self.samples < SURE_SAMPLES or share * (self.until - self.times[0]) < SURE_MS:
+            sure = Confidence.LOW
+        if one.rises > (self.cells - one.start) / STAIRS and self._stands_still(
+            one.start, lines.slope(self.floor[one.start :])
+        ):
+            sure = Confidence.LOW
+        per_cell = one.grown / (self.cells - one.start - 1)
+        return self.verdict(Shape.LEAK, sure, one.start, self.cells, per_cell, round(one.grown))
 
     # -- teeth -----------------------------------------------------------------------------------------
 

@@ -208,3 +208,44 @@ def test_a_mapping_that_left_the_list_holds_nothing_any_more(scene: Scene) -> No
     assert where is not None
     assert where.places[0].name == b"[heap]"
     assert all(place.bytes == 0 for place in where.places if place.name == b"/tmp/old.so")
+
+
+# -- kills -------------------------------------------------------------------------------------------------
+
+
+def test_a_leak_is_judged_up_to_the_kill_that_most_of_its_life_lies_before(scene: Scene) -> None:
+    """What the leaker does in the seconds after a kill, in memory that was just freed, is not how fast it leaks."""
+    size = [1_000.0]
+    scene.run(199, b"victim", 5_000)
+    scene.run(200, b"leakd", lambda _: size[0])
+    for _ in range(100):
+        size[0] += 100
+        scene.record(1)
+    at_kill = size[0]
+    scene.oom_kill(199)
+    for _ in range(20):
+        size[0] += 900
+        scene.record(1)
+    life = only(scene, b"leakd").worst
+    assert life.verdict.shape is Shape.LEAK
+    assert life.judged_bytes == pytest.approx(at_kill * 1024, rel=0.02)
+    assert life.to_bytes > life.judged_bytes * 2
+    assert life.verdict.per_s == pytest.approx(100 * 1024, rel=0.05)
+
+
+def test_a_kill_in_a_strange_group_does_not_end_what_is_judged(scene: Scene) -> None:
+    scene.run(199, b"victim", 5_000, group=b"/other")
+    scene.run(200, b"leakd", lambda t: 100 * t, group=b"/app")
+    scene.record(100)
+    scene.oom_kill(199, b"/other")
+    scene.record(20)
+    life = only(scene, b"leakd").worst
+    assert life.judged_bytes == life.to_bytes
+
+
+def test_a_leaks_rate_is_the_quotient_of_its_growth_and_time(scene: Scene) -> None:
+    scene.run(200, b"leakd", lambda t: 500 + 37 * t + 60 * (t % 3))
+    scene.record(200)
+    verdict = only(scene, b"leakd").worst.verdict
+    assert verdict.shape is Shape.LEAK
+    assert verdict.per_s == pytest.approx(verdict.grown * 1000 / (verdict.until_ms - verdict.since_ms))

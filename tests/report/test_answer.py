@@ -33,7 +33,7 @@ def test_a_leak_is_told_with_rate_size_place_and_beginning(scene: Scene) -> None
     scene.run(200, b"leakd", leaker)
     scene.record(60, mappings_every=10)
     assert told(scene) == [
-        "leakd (pid 200) leaks 3.0 MB/min: it grew by 2.9 MB in 59 s, to 3.4 MB of anonymous memory, 100 % of it in"
+        "leakd (pid 200) leaks 2.9 MB/min: it grew by 2.9 MB in 59 s, to 3.4 MB of anonymous memory, 100 % of it in"
         " [heap]; since it started at 14:00:00.",
         "Nobody was killed for memory.",
     ]
@@ -61,7 +61,7 @@ def test_others_that_leak_are_named_too(scene: Scene) -> None:
 def test_growth_that_was_seen_too_briefly_is_a_suspicion(scene: Scene) -> None:
     scene.run(200, b"leakd", lambda t: 500 + 100 * t)
     scene.record(11)
-    assert told(scene)[0].startswith("Nobody leaks beyond doubt, but leakd (pid 200) may leak 5.9 MB/min")
+    assert told(scene)[0].startswith("Nobody leaks beyond doubt, but leakd (pid 200) may leak 5.3 MB/min")
 
 
 def test_a_victim_that_does_not_leak_is_told_to_be_innocent(scene: Scene) -> None:

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from lastgasp.analysis.fields import whole
+from lastgasp.analysis.oom.events import oom_events
 from lastgasp.analysis.shape.curve import sampled
 from lastgasp.analysis.shape.trend import Confidence, Shape, Verdict, judge
 from lastgasp.analysis.times import Moment, moment
@@ -26,6 +28,7 @@ DYING = 2  # samples before its end in which a process may be dying: the OOM rea
 STARVED = 0.5  # of the time that some task waited for memory
 INTERPRETERS = (b"python", b"perl", b"ruby", b"node", b"lua", b"php", b"java", b"sh", b"bash", b"dash", b"ash", b"env")
 RANK = {Confidence.LOW: 1, Confidence.MEDIUM: 2, Confidence.HIGH: 3}
+AFTERMATH = 0.25  # of a life, behind an OOM kill
 CELLS = 24
 CLOCK_TICKS = 100  # a second, on every architecture but ia64 and alpha
 KEY = re.compile(rb"\d{1,10}@\d{1,18}")
@@ -48,6 +51,7 @@ class Life:
     exit_code: int | None  # as wait(2) gives it; None: alive, or not known
     from_bytes: int
     to_bytes: int
+    judged_bytes: int  # at the end of what was judged: to the kill, where most of the life lies before one
     peak_bytes: int
     verdict: Verdict
     since: Moment  # of the verdict's growth
@@ -77,6 +81,19 @@ class Life:
         return self.to_bytes - self.from_bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Kill:
+    """When the OOM killer struck, and in which memory group; None: the whole machine was short."""
+
+    at_ms: int
+    group: bytes | None
+
+    def concerns(self, group: bytes | None) -> bool:
+        """Whether it ended the growth of a process in this group."""
+        inner = self.group is None or group is None or group == self.group
+        return inner or (group or b"").startswith((self.group or b"").rstrip(b"/") + b"/")
+
+
 @dataclass(slots=True)
 class Growth:
     """One program: how many lives it had, and the one that tells most of a leak."""
@@ -90,12 +107,13 @@ class Growth:
 def growths(recording: Recording) -> list[Growth]:
     """Every program that had memory of its own, the guiltiest first."""
     found: dict[bytes, Growth] = {}
+    kills = kills_of(recording)
     for index, boot in enumerate(recording.boots):
         page_size = boot.page_size
         ticks = clock_ticks(boot)
         for process in boot.processes.values():
             known = not process.kernel and KEY.fullmatch(process.key)
-            life = _life(recording.boots, index, process, page_size, ticks) if known else None
+            life = _life(recording.boots, index, process, page_size, ticks, kills=kills[index]) if known else None
             if life is None:
                 continue
             growth = found.get(life.name)
@@ -112,7 +130,27 @@ def life_of(recording: Recording, boot: int, pid: int, at_ms: int) -> Life | Non
     """The process that had this pid at a moment of a boot (from 1); None when the recording does not know it."""
     of = recording.boots[boot - 1]
     process = process_at(of, pid, at_ms)
-    return _life(recording.boots, boot - 1, process, of.page_size, clock_ticks(of)) if process else None
+    if process is None:
+        return None
+    kills = kills_of(recording)[boot - 1]
+    return _life(recording.boots, boot - 1, process, of.page_size, clock_ticks(of), kills=kills)
+
+
+def kills_of(recording: Recording) -> list[list[Kill]]:
+    """The kernel's OOM kills in each boot.
+
+    None is later than when its victim was seen to be gone: the kernel's clock can run ahead.
+    """
+    found: list[list[Kill]] = [[] for _ in recording.boots]
+    for event in oom_events(recording):
+        if event.before_recording or event.victim_pid is None:
+            continue
+        boot, at_ms = recording.boots[event.at.boot - 1], event.at.uptime_ms
+        victim = process_at(boot, event.victim_pid, at_ms)
+        if victim is not None and victim.gone_ms is not None and event.victim in victim.names:
+            at_ms = min(at_ms, victim.gone_ms - 1)
+        found[event.at.boot - 1].append(Kill(at_ms, event.group if event.limited_by_group else None))
+    return found
 
 
 def life_until(boots: list[Boot], index: int, process: Process, until_ms: int) -> Life | None:
@@ -141,7 +179,13 @@ def started_ms(process: Process, ticks: int) -> int:
 
 
 def _life(
-    boots: list[Boot], index: int, process: Process, page_size: int, ticks: int, until_ms: int | None = None
+    boots: list[Boot],
+    index: int,
+    process: Process,
+    page_size: int,
+    ticks: int,
+    until_ms: int | None = None,
+    kills: Iterable[Kill] = (),
 ) -> Life | None:
     boot = boots[index]
     times, sizes, end_ms = anonymous(boot, process.key, page_size)
@@ -151,9 +195,11 @@ def _life(
     if not times:
         return None
     until = max(end_ms, times[-1])
-    judged = max(_starved_since(boot, until, process.gone_ms is not None), times[0])
+    group = process.attributes.get("cgroup")
+    last = _last_growth(times[0], until, [kill.at_ms for kill in kills if kill.concerns(group)])
+    judged = max(_starved_since(boot, last, process.gone_ms is not None), times[0])
     grown = bisect_right(times, judged)
-    verdict = judge(times[:grown], sizes[:grown], judged, boot.samples_between(times[0], judged))
+    verdict = average(judge(times[:grown], sizes[:grown], judged, boot.samples_between(times[0], judged)))
     return Life(
         index + 1,
         process.key,
@@ -168,11 +214,30 @@ def _life(
         process.exit_code,
         sizes[0],
         sizes[-1],
+        sizes[bisect_right(times, last) - 1],
         max(sizes),
         verdict,
         moment(boots, index, verdict.since_ms),
         sampled(times, sizes, until, CELLS),
     )
+
+
+def _last_growth(first_ms: int, until_ms: int, kills: Iterable[int]) -> int:
+    """Up to when a life tells what it would do with memory enough: the kill that most of it lies before, if any.
+
+    Behind such a kill there is a rest in which memory was short or just given back; and what is said of a leak here
+    agrees with what is said of it in the explanation of that kill.
+    """
+    rest = (until_ms - first_ms) * AFTERMATH
+    return min((at for at in kills if first_ms < at <= until_ms <= at + rest), default=until_ms)
+
+
+def average(verdict: Verdict) -> Verdict:
+    """A leak's rate as the quotient of its growth and its time: both stand side by side in a report."""
+    length_ms = verdict.until_ms - verdict.since_ms
+    if verdict.shape is not Shape.LEAK or length_ms <= 0 or verdict.grown <= 0:
+        return verdict
+    return replace(verdict, per_s=verdict.grown * 1000 / length_ms)
 
 
 def _starved_since(boot: Boot, until_ms: int, ended: bool) -> int:

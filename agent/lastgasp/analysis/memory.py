@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
+from lastgasp.analysis.growth import average
 from lastgasp.analysis.shape.trend import Confidence, Shape, Verdict, judge
 from lastgasp.analysis.times import Moment, moment
 from lastgasp.timeline.model import Boot, Recording
@@ -179,7 +180,7 @@ def owned_until(
         if not times:
             continue
         quiet = max(QUIET_LEAST, (total or 0) * KB // (CALM_SHARE if name in CALM else QUIET_SHARE))
-        verdict = judge(times, sizes, boot.sample_at[samples - 1], samples, quiet)
+        verdict = average(judge(times, sizes, boot.sample_at[samples - 1], samples, quiet))
         leaks = name == SLAB and verdict.shape is Shape.LEAK and verdict.confidence is not Confidence.LOW
         caches = _grown_caches(boot, verdict.since_ms, until_ms) if leaks else []
         since = moment(boots, index, verdict.since_ms)

@@ -52,7 +52,7 @@ def _leak(facts: Facts, growth: Growth, text: Text) -> str:
     sentence = (
         f"{_who(life, text)} {does} {units.rate(verdict.per_s, facts.span.recorded_ms)}: it grew by"
         f" {units.size(verdict.grown)} in {units.duration(verdict.until_ms - verdict.since_ms)}, to"
-        f" {units.size(life.to_bytes)} of anonymous memory"
+        f" {units.size(life.judged_bytes)} of anonymous memory"
     )
     place = main_place(life)
     if place is not None:

@@ -19,35 +19,17 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import accumulate, pairwise
-from math import exp
-from statistics import median
+from itertools import accumulate
 
 from lastgasp.analysis.growth import KEY, anonymous
 from lastgasp.analysis.oom.events import oom_events
-from lastgasp.analysis.shape import curve, lines
+from lastgasp.analysis.pace import Reason, Trend, trend
 from lastgasp.analysis.times import Moment, moment
 from lastgasp.timeline.model import Boot, Recording
 
 KB = 1024
-SAMPLES_LEAST = 5
-CELLS = 60
-PIECES = 4
-STRETCH_LEAST = 5  # cells that a trend must last
-PIECE_LEAST = 3
-FEW, FEW_ALIKE = 16, (0.3, 2.5)  # values; steps of one trend are so many times the usual one
-LEAP = 3  # times the growth of a cell, between two pieces that are one trend
-TOOTH = 0.3  # of the whole range: a fall this deep is memory given back
-PERIOD = 1.25  # a cell must be this much longer than a tooth for every cell to hold a trough
-TAU_LEAST = 0.6
-SIGMAS_LEAST = 2.2
-SETTLED = 0.35  # of the growth in the first half of a stretch: what is left in the second when it is about to stop
-SLOWING = 0.7  # of the pace before, twice in a row
-CROWDED = 3  # samples in a cell: then the lowest of them speaks, for what is given back at once is no growth
-ALIKE = (0.6, 1.7)  # paces of two pieces that are one trend
 QUIET_LEAST = 512 * KB
 QUIET_SHARE = 256  # of the room's whole
-SURE = 1.645  # sigmas: the range holds 9 of 10 slopes
 SLAB_STAYS, SLAB_STAYS_SHARE = 6 << 20, 0.1  # of reclaimable slab, at a real OOM kill
 ZRAM_COST = 0.4  # RAM for a byte in zram, where the recording cannot tell; 0.25 and 0.6 are usual
 ZRAM_RANGE = (0.25, 0.6)
@@ -57,18 +39,6 @@ LAG = 512 * KB  # that a process's RSS can be behind what it holds: CPUs count i
 STRUGGLE_MS = (500, 2000)
 CACHE_LITTLE = 0.2  # of a group's usage
 FULL = 0.97  # of a limit
-
-
-class Reason(StrEnum):
-    """Why there is no forecast."""
-
-    TOO_SHORT = "recorded too briefly"
-    NO_TREND = "no trend"
-    SAWTOOTH = "it grows and gives back"
-    SETTLING = "the growth is about to stop"
-    SHRINKING = "it shrinks"
-    UNKNOWN = "not recorded"
-    RECLAIMS = "at its limit, and it goes on: it still finds something to drop"
 
 
 class Basis(StrEnum):
@@ -94,16 +64,6 @@ class Forecast:
     low_ms: int | None  # likely not before
     high_ms: int | None  # likely not after; None, where in_ms is known: cannot be told
     reason: Reason | None
-
-
-@dataclass(frozen=True, slots=True)
-class Trend:
-    """Growth that goes on: bytes a second, and the range it likely lies in (``low`` can be below 0)."""
-
-    since_ms: int
-    per_s: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,7 +212,7 @@ def _group(recording: Recording, index: int, path: bytes, since_ms: int, until_m
     held = own[-1]
     free = max(limit - usage, 0)
     droppable = max(usage - held - members * LAG, 0) if basis is Basis.PROCESSES else 0
-    room = Room(free + droppable, free, max(limit - held, 0) + swap)
+    room = Room(free + droppable, free + droppable // 2, max(limit - held, 0) + swap)
     if basis is Basis.PROCESSES and droppable < CACHE_LITTLE * usage and usage < FULL * limit:
         basis, own_at, own = Basis.USAGE, used_at, used  # the kernel's own count, and it is not late
     found = trend(own_at, own, until_ms, _samples(boot, own_at[0], until_ms), quiet)
@@ -294,107 +254,6 @@ def _members(boot: Boot, path: bytes, since_ms: int, until_ms: int) -> tuple[lis
     return moments, list(accumulate(changes[at] for at in moments)), left
 
 
-# -- trend -------------------------------------------------------------------------------------------------
-
-
-def trend(times: Sequence[int], values: Sequence[int], until_ms: int, samples: int, quiet: int) -> Trend | Reason:
-    """The growth that goes on at the end of a curve (bytes that hold until the next), or why there is none.
-
-    ``samples``: how often was looked. Less than ``quiet`` bytes is no growth.
-    """
-    if samples < SAMPLES_LEAST or until_ms <= times[0]:
-        return Reason.TOO_SHORT
-    span = max(values) - min(values)
-    if span < quiet:
-        return Reason.NO_TREND
-    dips = curve.troughs(times, values, max(quiet, round(TOOTH * span)))
-    count = min(CELLS, samples)
-    if len(dips) > 1:
-        gaps = sorted(later[0] - earlier[0] for earlier, later in pairwise(dips))
-        count = min(count, int((until_ms - times[0]) / (gaps[len(gaps) * 4 // 5] * PERIOD)))
-        if count < STRETCH_LEAST:
-            return Reason.SAWTOOTH
-        cells = curve.floor(times, values, until_ms, count)
-    elif samples >= CROWDED * count:
-        cells = curve.floor(times, values, until_ms, count)
-    else:
-        cells = curve.sampled(times, values, until_ms, count)
-    start = _stretch(cells)
-    stretch = cells[start:]
-    found = _rising(stretch, quiet)
-    if found is None:
-        if len(dips) > 1:
-            return Reason.SAWTOOTH
-        return Reason.SHRINKING if cells[0] - cells[-1] > max(quiet, span // 2) else Reason.NO_TREND
-    if _settles(cells, start, found[0]):
-        return Reason.SETTLING
-    width_s = (until_ms - times[0]) / count / 1000
-    likely, low, high = (per_cell / width_s for per_cell in found)
-    return Trend(times[0] + round((start + 0.5) * width_s * 1000), likely, low, high)
-
-
-def _stretch(cells: Sequence[int]) -> int:
-    """Where the last trend begins: the last straight piece, and those before it that climb alike."""
-    if len(cells) < FEW:
-        return _few(cells)
-    pieces = lines.split(cells, max(PIECE_LEAST, len(cells) // 8), PIECES)
-    start = pieces[-1].start
-    pace = pieces[-1].rise / max(pieces[-1].end - pieces[-1].start - 1, 1)
-    for piece, behind in zip(pieces[-2::-1], pieces[:0:-1], strict=True):
-        own = piece.rise / max(piece.end - piece.start - 1, 1)
-        leap = abs(behind.first - piece.last)
-        if pace <= 0 or not ALIKE[0] * pace < own < ALIKE[1] * pace or leap > LEAP * pace:
-            break
-        start = piece.start
-    return start
-
-
-def _settles(cells: Sequence[int], start: int, pace: float) -> bool:
-    """Does it grow ever more slowly, as warm-ups and filling caches do?"""
-    stretch = cells[start:]
-    middle = len(stretch) // 2
-    if len(stretch) >= 8 and lines.slope(stretch[middle:]) < SETTLED * lines.slope(stretch[: middle + 1]):
-        return True
-    if start < 8:
-        return False
-    first, second = lines.slope(cells[: start // 2 + 1]), lines.slope(cells[start // 2 : start + 1])
-    return SLOWING * first > second > 0 and pace < SLOWING * second
-
-
-def _few(cells: Sequence[int]) -> int:
-    """The same of too few values for pieces: back from the end as long as each step is like the last ones."""
-    steps = [later - earlier for earlier, later in pairwise(cells)]
-    usual = median(steps[-STRETCH_LEAST + 1 :])
-    start = len(cells) - STRETCH_LEAST
-    while start > 0 and usual > 0 and FEW_ALIKE[0] * usual < steps[start - 1] < FEW_ALIKE[1] * usual:
-        start -= 1
-    return start
-
-
-def _rising(stretch: Sequence[int], quiet: int) -> tuple[float, float, float] | None:
-    """Growth per cell, likely and its range, if it is growth beyond doubt."""
-    n = len(stretch)
-    tau, sigmas = lines.agreement(stretch)
-    pairs = sorted(
-        ((stretch[j] - stretch[i]) / (j - i), (j - i) * exp((j - n) * 2 / n)) for i in range(n) for j in range(i + 1, n)
-    )
-    half, passed, likely = sum(weight for _, weight in pairs) / 2, 0.0, 0.0
-    for slope, weight in pairs:  # the median, where late and far pairs weigh more
-        passed += weight
-        likely = slope
-        if passed >= half:
-            break
-    scatter = lines.scatter(stretch, likely)
-    rise = likely * (n - 1)
-    if tau < TAU_LEAST or sigmas < SIGMAS_LEAST or rise < max(quiet, 2 * scatter):
-        return None
-    spread = SURE * (n * (n - 1) * (2 * n + 5) / 18) ** 0.5 / 2
-    low = pairs[max(round(len(pairs) / 2 - spread), 0)][0]
-    high = pairs[min(round(len(pairs) / 2 + spread), len(pairs) - 1)][0]
-    recent = lines.slope(stretch[n // 2 :]) if n >= 6 else likely
-    return likely, min(low, recent, likely), max(high, recent, likely)
-
-
 # -- together ----------------------------------------------------------------------------------------------
 
 
@@ -413,6 +272,8 @@ def _forecast(
     if isinstance(found, Reason) or room is None or found.per_s <= 0:
         reason = found if isinstance(found, Reason) else Reason.UNKNOWN
         return Forecast(group, at, basis, limit, likely, None, None, None, None, None, reason)
+    in_ms = room.likely / found.per_s * 1000
+    chance = found.chance_of(in_ms)
     return Forecast(
         group,
         at,
@@ -421,9 +282,9 @@ def _forecast(
         likely,
         found.per_s,
         moment(recording.boots, index, found.since_ms),
-        round(room.likely / found.per_s * 1000) + struggle[0],
-        round(room.low / found.high * 1000),
-        round(room.high / found.low * 1000) + struggle[1] if found.low > 0 else None,
+        round(in_ms) + struggle[0],
+        round(min(room.low / found.high * 1000, in_ms * (1 - chance))),
+        round(max(room.high / found.low * 1000, in_ms * (1 + chance))) + struggle[1] if found.low > 0 else None,
         None,
     )
 

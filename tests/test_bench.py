@@ -255,3 +255,12 @@ def test_wrong_use_is_one_line(arguments: list[str], message: str) -> None:
     assert done.returncode == 2
     assert message in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_how_often_the_analysis_is_right_is_printed_in_four_tables() -> None:
+    command = [sys.executable, str(SCRIPTS / "bench"), "--accuracy", "3"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    for words in ("recall", "leaks found:", "times asked", "within 15% at half-time:", "\nmeasured:\n  date: "):
+        assert words in done.stdout
+    assert "asking for the forecast in groups-0.ring.gz" in done.stderr, "progress is told"

@@ -7,6 +7,7 @@ One module per idea, and each knows only those above it in this list:
 - device:       a guest with the agent on it, and what is asked of the agent there
 - recordings:   what the laptop's side makes of the ring
 - oom:          a leak up to the OOM kill, on a fast disk, and on a slow one with and without locked memory
+- forecast:     leaks of some minutes, and what the forecast says of them half-way
 - power_cut:    QEMU is killed while the agent writes
 - pmsg:         warm resets, and what the agent recovers from RAM
 - clock:        a device without a clock, which is then set

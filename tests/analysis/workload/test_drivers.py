@@ -114,7 +114,7 @@ def of_time(bytes_per_s: int, _: dict[str, int], second: int) -> float:
 
 
 def of(found: Drivers) -> Work | None:
-    return found.driver.counter.work if found.driver is not None else None
+    return found.driver.work if found.driver is not None else None
 
 
 def test_a_leak_of_so_many_bytes_a_packet_is_told_so(record_property: Callable[[str, object], None]) -> None:
@@ -231,7 +231,7 @@ def told(scene: Scene, key: bytes) -> Drivers:
 def test_a_recorded_server_loses_412_bytes_a_packet(scene: Scene) -> None:
     found = told(scene, served(scene)).driver
     assert found is not None
-    assert found.counter.name == "received packet on eth0"
+    assert (found.work, found.of) == (Work.PACKETS_IN, b"eth0")
     assert found.bytes_per_unit == pytest.approx(412, rel=0.02)
     assert found.r2 > 0.95
     assert found.confidence is Confidence.HIGH

@@ -56,16 +56,25 @@ MARK_LEAST_MS = 3_000
 
 
 @dataclass(frozen=True, slots=True)
+class Rival:
+    """Work that the driver cannot be told from."""
+
+    work: Work
+    of: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
 class Driver:
     """The work that growth follows."""
 
-    counter: Counter
+    work: Work
+    of: bytes | None  # interface or disk; raw
     bytes_per_unit: float
     r2: float  # of what time alone does not explain, cross-validated
     windows: int
     confidence: Confidence
     besides_per_s: float  # growth that goes on without this work, in bytes a second; 0: none to speak of
-    rivals: tuple[Counter, ...]  # others that fit as well, the best first
+    rivals: tuple[Rival, ...]  # others that fit as well
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,13 +263,14 @@ def _chosen(fits: Sequence[_Fit]) -> Driver | None:
     if fit.r2 >= R2_LIKELY:
         confidence = Confidence.HIGH if fit.r2 >= R2_SURE and fit.windows >= 2 * WINDOWS_LEAST else Confidence.MEDIUM
     return Driver(
-        fit.counter,
+        fit.counter.work,
+        fit.counter.of,
         fit.slope,
         fit.r2,
         fit.windows,
         confidence,
         fit.besides_per_s,
-        tuple(other.counter for other in alike[1:]),
+        tuple(Rival(other.counter.work, other.counter.of) for other in alike[1:]),
     )
 
 

@@ -13,7 +13,7 @@ import textwrap
 import traceback
 
 from lastgasp import __version__
-from lastgasp.cli import advise, check, oom, page_file, record, report, what_if
+from lastgasp.cli import advise, check, fleet, oom, page_file, record, report, what_if
 from lastgasp.cli.package_lists import OwnershipError
 from lastgasp.recorder.ring_file import RingError
 from lastgasp.report.screen import WIDTH
@@ -76,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"lastgasp {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for command in (report, oom, what_if, advise, check, record):
+    for command in (report, oom, what_if, advise, check, fleet, record):
         added = command.add(commands)
         added.epilog = f"{command.EXAMPLES}\n{getattr(command, 'STATUS', STATUS)}"
         added.description = textwrap.fill(added.description or "", WIDTH - 2)

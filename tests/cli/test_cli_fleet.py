@@ -1,0 +1,336 @@
+"""``lastgasp fleet``: a folder of many recordings, other files and damage among them, said in one line each.
+
+LASTGASP_GOLDEN=write writes the golden pages anew, to be read before they are kept.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import multiprocessing
+import os
+import random
+import re
+import shutil
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lastgasp.analysis.facts import gather
+from lastgasp.analysis.fleet import Device, Firmware
+from lastgasp.cli import fleet
+from lastgasp.cli.main import main
+from lastgasp.report import as_json
+from lastgasp.report.answer import answer
+from lastgasp.report.fleet import _tail
+from lastgasp.report.screen import WIDTH, Screen
+from lastgasp.report.visible import columns, visible
+from lastgasp.timeline.load import load
+from scene import Scene
+from stories import STORIES
+
+GOLDEN = Path(__file__).parent / "golden"
+REAL = Path(__file__).parents[1] / "recordings"
+PAGE = Path(as_json.__file__).with_name("JSON.md").read_text(encoding="utf-8")
+SECTION = re.search(r"(?ms)^# `lastgasp fleet --json`\n(.*?)(?=^# |\Z)", PAGE)
+OLD, NEW = {"os.pretty_name": "Acme OS", "os.version_id": "2.1"}, {"os.pretty_name": "Acme OS", "os.version_id": "2.2"}
+
+
+def device(
+    path: Path,
+    number: int,
+    leak_kb: float = 0,
+    minutes: int = 20,
+    killed: bool = False,
+    mapping: bytes = b"/usr/lib/libfoo.so.1.4.2",
+    host: str = "",
+    firmware: dict[str, str] = OLD,
+) -> Scene:
+    """A board of a fleet: its daemon leaks so many kB a second, or nothing does."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scene = Scene(path, interval_s=5, ring_id=0xF1EE7000 + number)
+    scene.boot(number, wall=f"2026-11-{number % 28 + 1:02} 08:00:00")
+    scene.start(b"", host=host or f"board-{number}", **firmware)
+    scene.run(100, b"init", 300)
+    scene.run(200, b"sensord", lambda t: 900 + leak_kb * t, mapping=mapping)
+    scene.record(minutes * 60, mappings_every=24)
+    if killed:
+        scene.oom_kill(200)
+        scene.record(30)
+    return scene.flush()
+
+
+def a_fleet(root: Path) -> Path:
+    """Two firmwares; the older one's daemon leaks in a library, once in its heap; a copy, rubbish, real recordings."""
+    for number in (1, 2, 3):
+        device(root / "lab" / f"board-{number}.lgr", number, leak_kb=10 * number, killed=number == 3)
+    device(root / "lab" / "board-4.lgr", 4, leak_kb=8, mapping=b"[heap]")
+    device(root / "lab" / "board-5.lgr", 5)
+    for number in (6, 7):
+        device(root / "field" / f"board-{number}.lgr", number, firmware=NEW)
+    device(root / "field" / "short.lgr", 8, minutes=0, firmware=NEW).record(15).flush()
+    device(root / "field" / "killed.lgr", 9, killed=True, firmware=NEW)
+    early = device(root / "field" / "board-6-again.lgr", 6, minutes=5, firmware=NEW)
+    assert early.ring_id == 0xF1EE7006
+    for name in ("armhf-6.1-memcg-adj", "armhf-6.1-vfork"):
+        shutil.copy(REAL / f"{name}.ring.gz", root / "field")
+    (root / "notes.txt").write_text("board 3 died on Monday\n")
+    (root / "field" / "empty.lgr").write_bytes(b"")
+    (root / "field" / "erased.bin").write_bytes(b"\xff" * 9000)
+    return root
+
+
+def printed(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    assert main(["fleet", *arguments]) == 0
+    done = capsys.readouterr()
+    assert done.err == ""
+    return done.out
+
+
+def as_object(capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:
+    return json.loads(printed(capsys, "--json", "--jobs", "1", *arguments))
+
+
+def one(found: Any, name: str) -> Any:
+    """The recording of a file."""
+    (recording,) = [recording for recording in found["recordings"] if recording["file"].endswith(name)]
+    return recording
+
+
+@pytest.fixture(scope="module")
+def boards(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return a_fleet(tmp_path_factory.mktemp("fleet") / "pulled").parent
+
+
+def test_the_page_of_a_fleet(boards: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(boards)
+    page = printed(capsys, "--jobs", "1", "pulled")
+    path = GOLDEN / "fleet.txt"
+    if os.environ.get("LASTGASP_GOLDEN") == "write":
+        path.write_text(page, encoding="utf-8")
+    assert page == path.read_text(encoding="utf-8")
+    for line in page.splitlines():
+        assert columns(line) <= WIDTH
+        assert line == line.rstrip()
+
+
+def test_several_processes_say_the_same_as_one(boards: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    alone = printed(capsys, "--json", "--jobs", "1", str(boards))
+    assert printed(capsys, "--json", "--jobs", "3", str(boards)) == alone
+
+
+def test_a_recording_says_here_what_its_report_says(boards: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = as_object(capsys, str(boards))
+    assert len(found["recordings"]) == 11
+    for recording in found["recordings"]:
+        (loaded,) = load(recording["file"])
+        facts = gather(loaded)
+        assert recording["answer"] == answer(facts, visible)
+        assert recording["samples"] == facts.span.samples
+        leaking = [cause for cause in recording["causes"] if cause["sure"] and cause["kind"] == "a process leaks"]
+        assert [cause["name"] for cause in leaking] == [visible(growth.name) for growth in facts.leaks]
+
+
+def test_causes_are_counted_and_point_to_their_recordings(boards: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = as_object(capsys, str(boards / "pulled" / "lab"))
+    first = found["causes"][0]
+    assert (first["kind"], first["name"], first["killed"]) == ("a process leaks", "sensord", 1)
+    assert first["places"] == [
+        {"name": "/usr/lib/libfoo.so.1.4.2", "recordings": 3},
+        {"name": "[heap]", "recordings": 1},
+    ]
+    assert {found["recordings"][number]["host"] for number in first["sure"]} == {f"board-{n}" for n in (1, 2, 3, 4)}
+    assert found["answer"] == ("sensord leaks in 4 of 5 recordings; the OOM killer killed 1 time, in 1 recording.")
+    assert found["recordings"][0]["host"] == "board-3"  # killed: the worst
+
+
+def test_firmware_is_told_apart_by_version(boards: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = as_object(capsys, str(boards))
+    counted = {
+        (group["firmware"]["system"], group["firmware"]["version"]): len(group["recordings"])
+        for group in found["firmwares"]
+    }
+    assert counted == {("Acme OS", "2.1"): 5, ("Acme OS", "2.2"): 4, ("lastgasp-bed", "1"): 2}
+
+
+def test_a_leak_belongs_to_the_firmware_that_leaked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    scene = device(tmp_path / "updated.lgr", 1, leak_kb=20).stop()
+    scene.boot(2, wall="2026-11-20 08:00:00").start(b"", host="board-1", **NEW)
+    scene.run(200, b"sensord", 900)
+    scene.record(1200).flush()
+    (recording,) = as_object(capsys, str(tmp_path))["recordings"]
+    assert recording["firmware"]["version"] == "2.1"
+    assert [firmware["version"] for firmware in recording["firmwares"]] == ["2.1", "2.2"]
+
+
+def test_of_a_ring_that_was_pulled_twice_the_longer_copy_counts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scene = device(tmp_path / "b.lgr", 1, minutes=2)
+    shutil.copy(tmp_path / "b.lgr", tmp_path / "a.lgr")
+    (tmp_path / "c.lgr.gz").write_bytes(gzip.compress((tmp_path / "a.lgr").read_bytes()))
+    scene.record(60).flush()
+    found = as_object(capsys, str(tmp_path))
+    assert [recording["file"] for recording in found["recordings"]] == [str(tmp_path / "b.lgr")]
+    assert found["recordings"][0]["copies"] == [str(tmp_path / "a.lgr"), str(tmp_path / "c.lgr.gz")]
+    assert "Not counted, 2 copies of a ring that is longer elsewhere:" in printed(capsys, str(tmp_path))
+
+
+def test_devices_made_from_one_image_are_not_copies(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The ring was in the image, with the factory's boot in it."""
+    image = tmp_path / "image.lgr"
+    device(image, 1, minutes=2, host="device")
+    for number in (2, 3):
+        path = tmp_path / f"board-{number}.lgr"
+        scene = device(path, 1, minutes=2, host="device").stop()
+        scene.boot(10 + number, wall="2026-11-20 08:00:00").start(host="device")
+        scene.record(60).flush()
+    found = as_object(capsys, str(tmp_path))
+    assert len(found["recordings"]) == 2
+    assert [copy for recording in found["recordings"] for copy in recording["copies"]] == [str(image)]
+
+
+def test_a_ring_that_came_round_since_it_was_pulled_is_one_device(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    device(tmp_path / "monday.lgr", 2, minutes=5)
+    scene = Scene(tmp_path / "friday.lgr", interval_s=5, ring_id=0xF1EE7002)
+    scene.boot(9, wall="2026-11-23 08:00:00").start(host="board-2")
+    scene.record(600).flush()
+    (recording,) = as_object(capsys, str(tmp_path))["recordings"]
+    assert recording["copies"] == [str(tmp_path / "monday.lgr")]
+
+
+def test_what_is_no_recording_is_named_and_stops_nothing(boards: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = as_object(capsys, str(boards))
+    assert found["without"] == [str(boards / "pulled" / "notes.txt")]
+    (empty, erased) = found["unreadable"]
+    assert empty.startswith(str(boards / "pulled" / "field" / "empty.lgr") + ": empty file")
+    assert "erased flash" in erased
+
+
+@pytest.mark.parametrize("files", [{}, {"notes.txt": b"hello\n"}, {"empty": b"", "erased": b"\xff" * 5000}])
+def test_a_folder_without_a_recording_is_one_line(
+    files: dict[str, bytes], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, raw in files.items():
+        (tmp_path / name).write_bytes(raw)
+    assert main(["fleet", str(tmp_path)]) == 1
+    done = capsys.readouterr()
+    assert done.out == ""
+    assert done.err.startswith(f"lastgasp: {tmp_path}: no recording in {len(files)} file")
+    assert done.err.count("\n") == 1
+
+
+def test_a_path_that_is_not_there_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fleet", str(tmp_path / "none")]) == 1
+    assert capsys.readouterr().err == f"lastgasp: {tmp_path}/none: No such file or directory\n"
+
+
+def test_links_in_circles_and_pipes_are_passed_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    device(tmp_path / "board.lgr", 1, minutes=1)
+    (tmp_path / "loop").symlink_to(".")
+    (tmp_path / "self").symlink_to("self")
+    os.mkfifo(tmp_path / "pipe")
+    found = as_object(capsys, str(tmp_path))
+    assert [recording["file"] for recording in found["recordings"]] == [str(tmp_path / "board.lgr")]
+    assert (found["without"], found["unreadable"]) == ([], [])
+
+
+def test_two_hundred_recordings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    kinds = [tmp_path / "seed" / f"{n}.lgr" for n in range(4)]
+    for number, path in enumerate(kinds):
+        device(path, 0, leak_kb=30 if number == 0 else 0, minutes=2 + number)
+    raw = [path.read_bytes() for path in kinds]
+    shutil.rmtree(tmp_path / "seed")
+    for number in range(200):
+        scene = Scene(tmp_path / f"{number:03}.lgr", slots=8, ring_id=5000 + number, interval_s=5)
+        scene.boot(number + 1).start(host="device")
+        scene.run(200, b"sensord", (lambda t: 900 + 20 * t) if number % 4 == 0 else 900)
+        scene.record(120).flush()
+    for number, piece in enumerate(raw):
+        (tmp_path / f"x{number}.bin").write_bytes(piece)
+    found = json.loads(printed(capsys, "--json", str(tmp_path)))
+    assert len(found["recordings"]) + sum(len(recording["copies"]) for recording in found["recordings"]) == 204
+    assert len(found["causes"][0]["sure"]) + len(found["causes"][0]["perhaps"]) >= 50
+    page = printed(capsys, str(tmp_path))
+    assert all(columns(line) <= WIDTH for line in page.splitlines())
+    assert sum(line.startswith("  ") for line in page.splitlines()) > 200
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_damaged_copies_of_real_recordings_among_others(
+    seed: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    chance = random.Random(seed)
+    device(tmp_path / "good.lgr", 1, minutes=1)
+    for path in sorted(REAL.glob("*.ring.gz")):
+        raw = bytearray(gzip.decompress(path.read_bytes()) if chance.random() < 0.5 else path.read_bytes())
+        for _ in range(chance.randrange(1, 40)):
+            raw[chance.randrange(len(raw))] = chance.randrange(256)
+        (tmp_path / path.name).write_bytes(raw[: chance.randrange(len(raw))])
+    found = as_object(capsys, str(tmp_path))
+    assert one(found, "good.lgr")["host"] == "board-1"
+    told = found["without"] + [line.partition(":")[0] for line in found["unreadable"]]
+    for recording in found["recordings"]:
+        told += [recording["file"], *recording["copies"]]
+    assert sorted(told) == sorted(str(path) for path in tmp_path.iterdir())
+
+
+def test_hostile_names_are_shown_and_not_obeyed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    STORIES["names_from_an_adversary"](tmp_path / "a\x1b[2J\n<b>.lgr")
+    device(tmp_path / "b.lgr", 1, minutes=1, host="\x1b]0;x\x07", firmware={"os.pretty_name": "<script>\u202e"})
+    page = printed(capsys, str(tmp_path))
+    assert all(c.isprintable() or c == "\n" for c in page)
+    assert printed(capsys, "--json", str(tmp_path)).isascii()
+
+
+def test_without_unicode_the_page_is_ascii() -> None:
+    screen = Screen(unicode=False)
+    assert _tail(screen, "a" * 30, 10) == "~aaaaaaaaa"
+
+
+def test_every_field_is_explained_and_everything_explained_exists(
+    boards: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert SECTION is not None
+    explained = set(re.findall(r"`([a-z_0-9]+)`", SECTION[1]))
+    found = as_object(capsys, str(boards))
+    names: set[str] = set()
+
+    def gathered(value: Any) -> None:
+        for item in value if isinstance(value, list) else value.values() if isinstance(value, dict) else []:
+            gathered(item)
+        names.update(value if isinstance(value, dict) else ())
+
+    gathered(found)
+    assert {field.name for kind in (Device, Firmware) for field in fields(kind)} <= names
+    assert names - explained - {"boot", "uptime_ms", "utc"} == set()
+    assert explained - names - {"null", "1", "fleet"} == set()
+
+
+@pytest.mark.parametrize("jobs", ["0", "-1", "x", "٣", "99999"])
+def test_a_wrong_number_of_jobs_is_wrong_use(jobs: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["fleet", "--jobs", jobs, "x"])
+    assert caught.value.code == 2
+
+
+@pytest.mark.skipif(multiprocessing.get_start_method() != "fork", reason="needs readers that inherit the patch")
+def test_a_reader_that_is_killed_costs_its_file_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(6):
+        device(tmp_path / f"{number}.lgr", number + 1, minutes=1)
+    monkeypatch.setattr(fleet, "gather", _die_on_3)
+    found = json.loads(printed(capsys, "--json", "--jobs", "2", str(tmp_path)))
+    assert len(found["recordings"]) == 5
+    assert found["unreadable"] == [f"{tmp_path}/3.lgr: reading it was killed; out of memory?"]
+
+
+def _die_on_3(recording: Any) -> Any:
+    if recording.name.endswith("3.lgr"):
+        os.kill(os.getpid(), 9)
+    return gather(recording)

@@ -11,10 +11,11 @@ from io import BufferedReader
 from typing import BinaryIO
 
 from lastgasp.analysis.facts import Facts, gather
+from lastgasp.analysis.oom.kills import choices
 from lastgasp.oom.parser import parse
 from lastgasp.report import units
 from lastgasp.report.oom.page import Explained, explain
-from lastgasp.report.oom.recorded import choices, explained
+from lastgasp.report.oom.recorded import explained
 from lastgasp.ring.format import MAGIC
 from lastgasp.ring.scan import scan
 from lastgasp.timeline.load import LoadError, NoRecording, decode, load

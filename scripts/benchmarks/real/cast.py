@@ -50,8 +50,8 @@ def _grow(label: str, *plan: str, limit: int | None = None, group: str = "") -> 
     return Part(label, (f"{BIN}/{label}", *plan), GROW, limit, group)
 
 
-def _holder(label: str, *words: str) -> Part:
-    return Part(label, (f"{BIN}/{label}", *words), HOLDERS)
+def _holder(label: str, *words: str, limit: int | None = None) -> Part:
+    return Part(label, (f"{BIN}/{label}", *words), HOLDERS, limit)
 
 
 def _server(label: str, port: int, behaviour: str) -> Part:
@@ -149,8 +149,17 @@ KILLS: tuple[Part, ...] = (
     _grow("two-steady", "base=6M", "tooth=2M", "every=9", group="two"),
     _grow("late", "base=4M", "leak=160k", "from=90", limit=24 * MB),
     _grow("faster", "base=2M", "leak=30k", "faster=2", limit=26 * MB),
+    _grow("paused", "base=2M", "leak=200k", "for=8", "each=20", limit=24 * MB),
+    _grow("waving", "base=2M", "leak=70k", "wave=5M", "per=40", limit=28 * MB),
+    _holder("spooled", "tmpfs", "90000", f"{HOME}/tmp/spool", limit=20 * MB),
+    _holder("spawned", "processes", "1.5", "200000", limit=24 * MB),
+    _holder("threaded", "threads", "0.2", limit=24 * MB),
+    replace(_redis("redis", 7001, ""), limit=24 * MB),
+    replace(_daemon("leaky-api", 8003), limit=26 * MB),
+    replace(_server("historyd", 8001, "leak"), limit=20 * MB),
 )
-VARIED = ("leak", "poisson", "tooth", "every", "stairs", "warm", "over", "from")
+KILLS_LOAD: tuple[tuple[str, int, float], ...] = (("new", 7001, 170), ("line", 8003, 40), ("line", 8001, 90))
+VARIED = ("leak", "poisson", "tooth", "every", "stairs", "warm", "over", "from", "for", "each", "wave", "per")
 
 
 def kills(seed: int) -> tuple[Part, ...]:
@@ -160,6 +169,8 @@ def kills(seed: int) -> tuple[Part, ...]:
     chance = random.Random(seed)
 
     def varied(part: Part) -> Part:
+        if part.source != GROW:
+            return part
         words = [part.command[0], f"seed={seed}"]
         for word in part.command[1:]:
             name, _, value = word.partition("=")
@@ -187,7 +198,8 @@ def play(what: str, seed: int) -> Play:
     """One of PLAYS. Device settings for sound; for the others a sample each second."""
     if what == "kills":
         often = {"interval": "1s", "slow_interval": "10s", "mapping_interval": "10s", "flush_interval": "1m"}
-        return Play(kills(seed), {**often, "ring_size": "2M"})
+        load = tuple((kind, port, rate * (1 + seed % 5 / 10)) for kind, port, rate in KILLS_LOAD)
+        return Play((*kills(seed), clients(load)), {**often, "ring_size": "2M"})
     if what == "sound":
         return Play((*SOUND, clients(SOUND_LOAD)), {"interval": "5s", "flush_interval": "1m"})
     settings = {"interval": "1s", "slow_interval": "60s", "mapping_interval": "60s", "flush_interval": "1m"}

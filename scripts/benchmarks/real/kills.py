@@ -3,7 +3,8 @@
 Of each OOM kill in a recording, the first of its memory group (or of the machine) in its boot:
 
 - the *leaker* is the process that gained most anonymous memory until the kill, of those in the group (or of all);
-- the leak *begins* at the leaker's first sample, or, if it is one of ours that is told to wait (``from=``), then;
+- the leak *begins* at the leaker's first sample, or, if it is one of ours that is told to wait (``from=``), then; if it
+  gained less than half of what its group did (many processes, or files on tmpfs), at the first sample of any in there;
 - *half-time* is the middle between that and the kill. There ``forecast`` is asked as if the recording had ended.
 
 The forecast is *right* if what it says was left is within 15 % of what was left then; so is half as much of the whole.
@@ -23,7 +24,7 @@ from benchmarks.table import aligned
 from lastgasp.analysis.forecast import forecast
 from lastgasp.analysis.growth import KEY, anonymous, clock_ticks, program, started_ms
 from lastgasp.analysis.oom.events import oom_events
-from lastgasp.timeline.model import Boot, Recording
+from lastgasp.timeline.model import Boot, Process, Recording
 
 RIGHT = 0.15
 REACH = 0.8
@@ -107,8 +108,8 @@ def _counted(boot: Boot, path: bytes) -> int | None:
 
 
 def _leaker(boot: Boot, group: bytes | None, kill_ms: int) -> tuple[bytes, int] | None:
-    """Its name, and when it began to leak."""
-    best, found = 0, None
+    """Its name, and when the leak began."""
+    best, found, first_ms = 0, None, kill_ms
     for key, process in boot.processes.items():
         if process.kernel or not KEY.fullmatch(key):
             continue
@@ -116,14 +117,26 @@ def _leaker(boot: Boot, group: bytes | None, kill_ms: int) -> tuple[bytes, int] 
             continue
         times, sizes, _ = anonymous(boot, key, boot.page_size)
         known = [size for at, size in zip(times, sizes, strict=True) if at <= kill_ms]
+        if known:
+            first_ms = min(first_ms, times[0])
         if known and known[-1] - known[0] > best:
             best = known[-1] - known[0]
-            onset = ONSET.search(process.attributes.get("cmdline", b""))
-            begin_ms = times[0]
-            if onset:
-                begin_ms = started_ms(process, clock_ticks(boot)) + round(float(onset[1]) * 1000)
-            found = program(process), begin_ms
+            found = program(process), _begin_ms(process, times[0], clock_ticks(boot))
+    if group is not None and best < _gained(boot, group, kill_ms) / 2:
+        found = group, first_ms
     return found
+
+
+def _begin_ms(process: Process, seen_ms: int, ticks: int) -> int:
+    onset = ONSET.search(process.attributes.get("cmdline", b""))
+    return started_ms(process, ticks) + round(float(onset[1]) * 1000) if onset else seen_ms
+
+
+def _gained(boot: Boot, group: bytes, kill_ms: int) -> int:
+    """Bytes that a group's usage rose by until the kill."""
+    times, usage = boot.points("cgroup", group, "usage")
+    known = [value for at, value in zip(times, usage, strict=True) if at < kill_ms]
+    return max(known) - known[0] if known else 0
 
 
 def foretold(recording: Recording) -> list[Foretold]:

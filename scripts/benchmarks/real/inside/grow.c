@@ -7,9 +7,11 @@
  *     warm=SIZE over=TIME      held too, but reached only after that time, ever more slowly
  *     step=SIZE at=TIME        held too, from that moment on
  *     tooth=SIZE every=TIME    fetched evenly in that time, then given back at once, again and again
+ *     wave=SIZE per=TIME       fetched and given back bit by bit in that time, again and again
  *     leak=SIZE                lost each second
  *     from=TIME                when the leak begins
  *     map=1                    what leaks is mapped by itself instead of taken from the heap
+ *     for=TIME each=TIME       it leaks for so long, once in so long
  *     stairs=TIME              it is lost all at once, once in this time
  *     poisson=SIZE             it is lost by requests that leave so much behind each and come by chance
  *     faster=PERCENT           it gets faster by so much each second
@@ -149,9 +151,11 @@ int main(int count, char **words)
 	double from = option(count, words, "from", 0), stairs = option(count, words, "stairs", 0);
 	double poisson = option(count, words, "poisson", 0), faster = option(count, words, "faster", 0) / 100;
 	double file = option(count, words, "file", 0), due = 0, lost = 0, next = -1;
+	double wave = option(count, words, "wave", 0), per = option(count, words, "per", 1);
+	double each = option(count, words, "each", 0), busy = option(count, words, "for", 0);
 	int mapped = option(count, words, "map", 0) > 0;
 	const char *log = path_of(count, words);
-	struct held plan = { 0 }, teeth = { 0 };
+	struct held plan = { 0 }, teeth = { 0 }, waves = { 0 };
 	struct timespec when;
 	long tick;
 
@@ -163,6 +167,10 @@ int main(int count, char **words)
 		hold(&plan, base + warm * (1 - exp(-3 * now / over)) + (now >= at ? step : 0));
 		if (tooth > 0)
 			hold(&teeth, tooth * fmod(now, every) / every);
+		if (wave > 0)
+			hold(&waves, wave * (1 - cos(2 * M_PI * now / per)) / 2);
+		if (each > 0 && leaking > 0)
+			leaking = floor(leaking / each) * busy + fmin(fmod(leaking, each), busy);
 		if (leak > 0 && leaking >= 0) {
 			if (poisson > 0) {
 				if (next < 0)

@@ -4,6 +4,7 @@
  *     NAME files SECONDS           a pipe once in this time, never closed
  *     NAME threads SECONDS         a thread once in this time, which never ends
  *     NAME tmpfs BYTES PATH        so much a second is written behind a file
+ *     NAME processes SECONDS BYTES a child once in this time, which holds so much and never ends
  *     NAME forks CHILDREN SECONDS  a server of the pre-forking kind: its children share 6 MB with it, make 2 MB of that
  *                                  their own one after another as they work, and end after this time, each for a new one
  */
@@ -70,6 +71,23 @@ static void fill(long each, const char *path)
 			exit(1);
 }
 
+static char *volatile held;
+
+static void lose_processes(double each, size_t size)
+{
+	held = malloc(8 * size);
+	memset(held, 1, 8 * size); /* the largest of all: whom the OOM killer takes, and all end with it */
+	for (;; pause_s(each)) {
+		if (fork())
+			continue;
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		held = malloc(size);
+		memset(held, 1, size);
+		for (;;)
+			pause();
+	}
+}
+
 static void work(char *shared, double seconds)
 {
 	long done = 0, step = 4096;
@@ -108,6 +126,8 @@ int main(int count, char **words)
 		lose_threads(atof(words[2]));
 	if (count > 3 && !strcmp(words[1], "tmpfs"))
 		fill(atol(words[2]), words[3]);
+	if (count > 3 && !strcmp(words[1], "processes"))
+		lose_processes(atof(words[2]), (size_t)atol(words[3]));
 	if (count > 3 && !strcmp(words[1], "forks"))
 		serve(atoi(words[2]), atof(words[3]));
 	return 2;

@@ -94,10 +94,14 @@ def main() -> None:
     clients = [Client(words[i], int(words[i + 1]), float(words[i + 2]), chance) for i in range(0, len(words), 3)]
     due = [(time.monotonic(), number) for number in range(len(clients))]
     heapq.heapify(due)
-    while True:
+    while due:
         at, number = heapq.heappop(due)
         time.sleep(max(0.0, at - time.monotonic()))
-        heapq.heappush(due, (max(at + clients[number].once(), time.monotonic() - 1), number))
+        try:
+            wait_s = clients[number].once()
+        except OSError:  # the server was killed
+            continue
+        heapq.heappush(due, (max(at + wait_s, time.monotonic() - 1), number))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+"""Recordings in other tools' formats; FORMATS.md explains tables, columns and units."""

@@ -55,24 +55,24 @@ def parts(boot: Boot) -> Parts | None:
     totals = held(boot, times, "meminfo.slow", b"", "MemTotal", at_once=True)
     if totals is None or not times:
         return None
-    known = {name: values for name, values in zip(wanted, found, strict=True) if any(v is not None for v in values)}
+    known = {
+        name: _counts(values) for name, values in zip(wanted, found, strict=True) if values.count(None) < len(times)
+    }
     if "MemFree" not in known:
         return None
     made: dict[str, list[int]] = {}
     for part, names, formula in COUNTED:
-        have = [known.get(name) for name in names]
         if part == "cache":
-            have = [column if column is not None else [0] * len(times) for column in have]
-        taken = [column for column in have if column is not None]
-        if len(taken) == len(names):
-            made[part] = [formula(*(value or 0 for value in row)) for row in zip(*taken, strict=True)]
-    free = [value or 0 for value in known["MemFree"]]
+            made[part] = list(map(formula, *(known.get(name, [0] * len(times)) for name in names)))
+        elif names[0] in known:
+            made[part] = list(map(formula, *(known[name] for name in names)))
+    free = known["MemFree"]
     cma = known.get("CmaFree")
     if cma is not None and any(cma):
-        made["free_cma"] = [min(value or 0, whole) for value, whole in zip(cma, free, strict=True)]
-        free = [whole - part for whole, part in zip(free, made["free_cma"], strict=True)]
+        made["free_cma"] = list(map(min, cma, free))
+        free = list(map(int.__sub__, free, made["free_cma"]))
     made["free"] = free
-    total = [value or 0 for value in totals]
+    total = _counts(totals)
     rest = [all_ - sum(row) for all_, row in zip(total, zip(*made.values(), strict=True), strict=True)]
     over = [max(-value, 0) for value in rest]
     rest = [max(value, 0) for value in rest]
@@ -83,6 +83,11 @@ def parts(boot: Boot) -> Parts | None:
     made["unexplained"] = rest
     absent = [name for name in wanted if name not in known and name != "CmaFree"]
     return Parts(times, {name: made[name] for name in ORDER if name in made}, total, over, absent)
+
+
+def _counts(column: MemoryColumn) -> list[int]:
+    """Nothing where nothing is known."""
+    return [value or 0 for value in column]
 
 
 def _others(boot: Boot, times: Sequence[int]) -> list[tuple[str, list[int]]]:

@@ -15,7 +15,7 @@ class Chart {
   }
 
   get left() {
-    return this.width < NARROW ? 46 : 60;
+    return this.width < NARROW ? 48 : 60;
   }
 
   place(time) {
@@ -59,8 +59,7 @@ class Chart {
       const least = Math.max(this.subject.least(this.view), 1);
       const span = Math.log(top * 1.15) - Math.log(least);
       this.y = (value) => this.floor - (room * Math.max(Math.log(Math.max(value, least)) - Math.log(least), 0)) / Math.max(span, 0.1);
-      this.steps = [];
-      for (let step = 1; step <= top * 1.15; step *= 4) if (step >= least) this.steps.push(step);
+      this.steps = roundPowers(least, top * 1.15);
     } else {
       const full = top * (this.subject.exact ? 1 : 1.04);
       const step = this.subject.step ? this.subject.step(full) : sizeSteps(full, this.height < 150 ? 3 : 5);
@@ -105,10 +104,10 @@ class Chart {
   times() {
     return this.view.ticks(this.width - this.left, this.view.date ? 92 : 66).flatMap(([time, text]) => {
       const x = this.place(time);
-      const anchor = x > this.width - 34 ? "end" : x < this.left + 20 ? "start" : "middle";
+      if (x > this.width - 32) return [];
       return [
         drawn("line", { class: "grid", x1: x, x2: x, y1: this.floor, y2: this.floor + 4 }),
-        drawn("text", { class: "tick", x, y: this.height - 4, "text-anchor": anchor }, text),
+        drawn("text", { class: "tick", x, y: this.height - 4, "text-anchor": "middle" }, text),
       ];
     });
   }

@@ -7,7 +7,12 @@ from lastgasp.report import units
 from lastgasp.report.html.cells import size
 from lastgasp.report.html.markup import Markup, tag
 
-KEYS = "Arrow keys move in time, + and - zoom, 0 shows all, Shift with an arrow reads the next value."
+HANDS = (
+    "Mouse: drag moves, Ctrl and the wheel (or the wheel alone after a click) zooms, Shift and drag chooses a stretch,"
+    " hovering reads values. Fingers: drag moves, pinching zooms, a tap reads values. A click on a line or a flag opens"
+    " what it stands for."
+)
+KEYS = "Keys, on a chart: arrow keys move in time, + and - zoom, 0 shows all, Shift with an arrow reads the next value."
 METRICS = {
     "rss": ("RSS", "resident memory, shared pages counted in each process that maps them"),
     "anon": ("Anonymous", "resident memory without files and shared memory: what only the process can give back"),
@@ -49,7 +54,6 @@ def section(facts: Facts, data: dict[str, object], prefix: str) -> Markup:
         figures.append(tag("p", "Processes are unknown: the recording has none.", class_="unknown"))
     boots = f" {len(facts.boots)} boots stand side by side; the time in between is cut out." if facts.boots[1:] else ""
     zone = "Times are UTC." if facts.span.last.wall_ns is not None else "The clock was never set: times are uptimes."
-    hint = "Drag to move, Ctrl and the wheel (or two fingers) to zoom, Shift and drag to choose a stretch, tap or hover"
     return tag(
         "section",
         tag("h3", "Over time"),
@@ -69,7 +73,9 @@ def section(facts: Facts, data: dict[str, object], prefix: str) -> Markup:
             tag("output", class_="range", aria_live="off"),
             class_="bar",
         ),
-        tag("p", f"{zone}{boots} {hint} to read values. Keyboard: {KEYS}", class_="hint", id=f"{prefix}keys"),
+        tag("p", f"{zone}{boots}", class_="hint"),
+        tag("details", tag("summary", "How to move, zoom and read"), tag("p", HANDS), tag("p", KEYS), class_="hint"),
+        tag("p", KEYS, id=f"{prefix}keys", hidden=True),
         tag("div", class_="lane", role="group", aria_label="What happened, in the order of time"),
         figures,
         tag("p", class_="spoken", aria_live="polite"),

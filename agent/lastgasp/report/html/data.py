@@ -1,8 +1,8 @@
 """What one recording's charts are drawn from, as JSON has it. Sizes are kB; ``page.js`` is the reader.
 
-``boots`` and ``length``: the axis (see ``axis``); ``gaps`` on it. ``events``: lines to click. ``memory``, ``stalls``
-and each life of ``processes`` hold frames: ``t`` times, ``c`` columns (both as differences; null: unknown) and ``p``
-pieces (points from, to, and until when the last one holds).
+``boots`` and ``length``: the axis (see ``axis``); ``gaps`` on it, and ``end``: the last sample. ``events``: lines to
+click. ``memory``, ``stalls`` and each life of ``processes`` hold frames: ``t`` times, ``c`` columns (differences, both;
+null: unknown) and ``p`` pieces (points from, to, and until when the last one holds).
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ def contents(recording: Recording, facts: Facts, share: float = 1.0) -> Contents
     charts: dict[str, object] = {
         "boots": axis.encoded(),
         "length": axis.length,
+        "end": max((axis.at(i, boot.sample_at[-1]) for i, boot in enumerate(axis.boots) if boot.sample_at), default=0),
         "date": not _one_day(facts),
         "gaps": [
             [axis.at(index, gap.from_ms), axis.at(index, gap.to_ms)]

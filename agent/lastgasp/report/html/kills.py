@@ -99,7 +99,7 @@ def _article(facts: Facts, kill: Kill, prefix: str, opened: bool, table: bool) -
     )
 
 
-def _table(choice: Choice) -> Markup:
+def _table(choice: Choice) -> list[Markup]:
     ranked = [entry for entry in choice.ranking if entry.rank is not None]
     spared = sorted((e for e in choice.ranking if e.rank is None), key=lambda e: -held_kb(e, choice.page_kb))
     shown = [*ranked, *spared][:ROWS]
@@ -112,11 +112,12 @@ def _table(choice: Choice) -> Markup:
         f" {kb(total)}, {choice.total.how}. The killed are marked."
     )
     more = len(choice.ranking) - len(shown)
-    return tag(
+    if more:
+        caption += f" {more:,} more processes are left out."
+    table = tag(
         "div",
         tag(
             "table",
-            tag("caption", caption, f" {more:,} more processes are left out." if more else ""),
             tag("thead", tag("tr", [tag("th", head, scope="col") for head in heads])),
             tag("tbody", [_row(choice, entry, entry.pid in killed) for entry in shown]),
             class_="tasks",
@@ -126,6 +127,7 @@ def _table(choice: Choice) -> Markup:
         role="group",
         aria_label="Task table at the kill",
     )
+    return [tag("p", caption, class_="note"), table]
 
 
 def _killed(choice: Choice) -> set[int | None]:
@@ -147,7 +149,7 @@ def _row(choice: Choice, entry: Ranked, killed: bool) -> Markup:
         tag("td", size(held_kb(entry, choice.page_kb) * 1024), class_="num"),
         tag("td", "never" if entry.points is None else number(entry.points), class_="num"),
         tag("td", "" if not entry.adj_points else number(entry.adj_points, signed=True), class_="num"),
-        tag("td", number(entry.process.usage.adj), class_="num"),
+        tag("td", tag("data", str(entry.process.usage.adj), value=entry.process.usage.adj), class_="num"),
         tag("td", _turns(choice, entry), class_="num"),
         class_="victim" if killed else None,
     )

@@ -13,6 +13,7 @@ from lastgasp.report.visible import visible
 
 SURE = {Confidence.LOW: "uncertain", Confidence.MEDIUM: "likely", Confidence.HIGH: "sure"}
 PLACES = 4
+CAPTION = "Anonymous memory, swap included, of each program whose memory changed: the guiltiest first."
 HEADS = ("program", "pid", "anonymous memory", "from", "to", "peak", "growth", "verdict", "where, since when")
 
 
@@ -29,9 +30,6 @@ def section(facts: Facts) -> Markup:
         "div",
         tag(
             "table",
-            tag(
-                "caption", "Anonymous memory, swap included, of each program whose memory changed: the guiltiest first."
-            ),
             tag("thead", tag("tr", [tag("th", head, scope="col") for head in HEADS])),
             tag("tbody", rows),
             class_="leaks",
@@ -44,6 +42,7 @@ def section(facts: Facts) -> Markup:
     return tag(
         "section",
         tag("h3", "Who grew"),
+        tag("p", CAPTION, class_="note") if rows else None,
         table if rows else None,
         tag("p", rest if programs.total else "Unknown: the recording knows no process.", class_="note"),
         _machine(facts, seconds, unit),

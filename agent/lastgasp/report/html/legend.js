@@ -29,7 +29,7 @@ class Legend {
 
   read(time) {
     const { subject, view } = this.chart;
-    this.when.textContent = `at ${view.label(time)}`;
+    this.when.textContent = `at ${view.label(time)}${view.lastKill === undefined ? "" : ", before the kill"}`;
     for (const { entry, amount, note } of this.cells) {
       const [number, text, more] = subject.reading(entry, time);
       amount.replaceChildren(value(number, text));

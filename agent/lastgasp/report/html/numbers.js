@@ -24,6 +24,11 @@ function size(bytes) {
   return `${bytes < 0 ? "-" : ""}${fixed(amount, digits)} ${UNITS[place]}`;
 }
 
+// For an axis, whose numbers are round.
+function round(bytes) {
+  return size(bytes).replace(".0 ", " ");
+}
+
 function percent(share) {
   if (share === null || share === undefined) return "unknown";
   return share > 0 && share < 0.0995 ? `${fixed(share * 100, 1)} %` : `${fixed(share * 100, 0)} %`;
@@ -62,6 +67,19 @@ const TIME_STEPS = [
   0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 604800,
   2592000, 31536000,
 ].map((seconds) => seconds * 1000);
+
+// Round numbers on a logarithmic axis of sizes in kB: powers of 4, of 2 where these are few, or steps.
+function roundPowers(least, top) {
+  for (const factor of [4, 2]) {
+    const found = [];
+    for (let step = 1; step <= top; step *= factor) if (step >= least) found.push(step);
+    if (found.length > 2) return found;
+  }
+  const step = sizeSteps(top - least, 3);
+  const found = [];
+  for (let at = Math.ceil(least / step) * step; at <= top; at += step) found.push(at);
+  return found;
+}
 
 // Round steps for an axis of sizes in kB, about `wanted` of them.
 function sizeSteps(top, wanted) {

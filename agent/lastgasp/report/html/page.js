@@ -2,9 +2,9 @@
 const FREE_LINES = [
   { name: "available", title: "available", swatch: "line-0" },
   { name: "all_free", title: "free", swatch: "line-1" },
-  { name: "high", title: "watermark high", swatch: "level-high" },
-  { name: "low", title: "watermark low", swatch: "level-low" },
-  { name: "min", title: "watermark min", swatch: "level-min" },
+  { name: "high", title: "high watermark", swatch: "level-high" },
+  { name: "low", title: "low watermark", swatch: "level-low" },
+  { name: "min", title: "min watermark", swatch: "level-min" },
 ];
 const STALL_LINES = [
   { name: "memory some", title: "memory, some", swatch: "line-1", filled: true },
@@ -104,8 +104,8 @@ class Recording {
 
   draw() {
     for (const chart of this.charts) chart.draw();
-    const { from, to } = this.view;
-    this.range.textContent = `${this.view.label(from)} to ${this.view.label(to)} (${duration(Math.max(Math.min(to, this.data.length) - Math.max(from, 0), 0))})`;
+    const { from, to, recorded } = this.view;
+    this.range.textContent = `${this.view.label(from)} to ${this.view.label(to)} (${duration(recorded)})`;
     for (const button of this.section.querySelectorAll("[data-do=all], [data-do=out]")) button.disabled = this.view.isWhole;
     this.drawLane();
   }
@@ -128,7 +128,7 @@ class Recording {
       const many = events.length > 1;
       const text = many ? `${events.length} events: ${events.slice(0, 6).map((one) => `${one.when} ${one.text}`).join("; ")}` : `${worst.when} ${worst.text}`;
       const room = (shown[place + 1]?.x ?? chart.width) - x - 24;
-      const label = LABELLED.has(worst.kind) ? worst.text.replace(/^(OOM kill|mark|ALERT): /, "") : "";
+      const label = LABELLED.has(worst.kind) ? worst.text.replace(/^(OOM kill|mark|ALERT): /, "").replace(/ \(pid \d+\)$/, "") : "";
       const fits = room > 60 && label;
       const button = element("button", { type: "button", class: `flag ${worst.kind}`, title: text, "aria-label": text, "data-first": numbers[0] },
         `${SIGNS[worst.kind] ?? "·"}${many ? ` ${events.length}` : ""}`, fits ? element("span", {}, label) : null);

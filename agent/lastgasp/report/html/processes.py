@@ -76,12 +76,10 @@ def _chosen(lives: list[Life], axis: Axis, facts: Facts) -> list[Life]:
 def _highest(boot: Boot, key: bytes) -> dict[str, int]:
     """The highest value of each metric, as far as one can tell without looking at each moment."""
     kb = boot.page_size // KB or 1
-    _, (rss, shared) = columns(boot, "process", key, ("rss", "shared"))
-    found = {
-        "rss": max((value for value in rss if value is not None), default=0) * kb,
-        "anon": max((a - b for a, b in zip(rss, shared, strict=True) if a is not None and b is not None), default=0)
-        * kb,
-    }
+    rss = boot.points("process", key, "rss")[1]
+    shared = boot.points("process", key, "shared")[1]
+    anon = max(map(int.__sub__, rss, shared), default=0) if len(rss) == len(shared) else 0
+    found = {"rss": max(rss, default=0) * kb, "anon": anon * kb}
     swap = boot.points("process.details", key, "VmSwap")[1]
     found["swap"] = max(swap, default=0)
     if boot.rows("mappings").get(key):

@@ -27,7 +27,7 @@ class Stack {
   }
 
   written(kb) {
-    return size(kb * 1024);
+    return round(kb * 1024);
   }
 
   shapes(chart) {
@@ -77,7 +77,7 @@ class Lines {
   }
 
   written(amount) {
-    return this.share ? percent(amount / SHARE) : size(amount * 1024);
+    return this.share ? percent(amount / SHARE) : round(amount * 1024);
   }
 
   shapes(chart) {
@@ -132,6 +132,7 @@ class Processes {
       if (kb > (highest.get(life.name) ?? 0)) highest.set(life.name, kb);
       if (kb > most) most = kb;
     }
+    this.highest = highest;
     this.entries = [...highest].sort((a, b) => b[1] - a[1]).map(([name]) => ({ name, title: name, swatch: this.swatches.get(name) }));
     this.more = Math.max(this.entries.length - LISTED, 0);
     this.entries = this.entries.slice(0, LISTED);
@@ -139,7 +140,7 @@ class Processes {
   }
 
   written(kb) {
-    return size(kb * 1024);
+    return round(kb * 1024);
   }
 
   shapes(chart) {
@@ -168,7 +169,7 @@ class Processes {
     const alive = this.lives.filter((life) => life.name === entry.name)
       .map((life) => [this.frame(life)?.value(this.metric, time) ?? null, life])
       .filter(([kb]) => kb !== null).sort((a, b) => b[0] - a[0]);
-    if (!alive.length) return [null, "", ""];
+    if (!alive.length) return [null, "", `peak ${size(this.highest.get(entry.name) * 1024)}`];
     const [kb, life] = alive[0];
     return [kb * 1024, size(kb * 1024), alive.length > 1 ? `largest of ${alive.length}` : `pid ${life.pid}`];
   }

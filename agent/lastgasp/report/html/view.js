@@ -5,10 +5,12 @@ class View {
   constructor(data, changed) {
     this.boots = data.boots;
     this.date = data.date;
+    this.end = data.end;
     const margin = Math.max(data.length * 0.005, 1);
     this.whole = [-margin, data.length + margin];
     [this.from, this.to] = this.whole;
     this.cursor = null;
+    this.kills = data.events.filter(({ kind }) => kind === "kill" || kind === "panic").map(({ x }) => x - 1);  // what was there before it
     this.changed = changed;
   }
 
@@ -47,9 +49,18 @@ class View {
     this.changed("cursor");
   }
 
-  // Where values are read: at the cursor, or else where the visible part ends.
+  // Where values are read: at the cursor, or else at the last kill that is seen, or where the visible part ends.
   get reading() {
-    return this.cursor ?? Math.min(this.to, this.boots.at(-1).x + this.boots.at(-1).length);
+    return this.cursor ?? this.lastKill ?? Math.min(this.to, this.end);
+  }
+
+  get lastKill() {
+    return this.cursor === null ? this.kills.findLast((time) => this.sees(time)) : undefined;
+  }
+
+  // How much of what is seen was recorded, ms.
+  get recorded() {
+    return this.boots.reduce((sum, { x, length }) => sum + Math.max(Math.min(this.to, x + length) - Math.max(this.from, x), 0), 0);
   }
 
   bootAt(time) {

@@ -61,7 +61,6 @@ def section(chosen: list[Happened], left_out: int, facts: Facts, prefix: str) ->
             tag("td", _told(one, prefix)),
             id=f"{prefix}event-{number}",
             class_=one.kind.replace(".", "-"),
-            tabindex=-1,
         )
         for number, one in enumerate(chosen)
     ]

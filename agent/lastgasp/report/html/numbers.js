@@ -2,12 +2,11 @@
 const UNITS = ["B", "kB", "MB", "GB", "TB", "PB", "EB"];
 
 function fixed(value, digits) {
-  // As Python rounds: a tie goes to the even digit.
-  const scaled = value * 10 ** digits;
-  let whole = Math.floor(scaled);
-  const rest = scaled - whole;
-  if (rest > 0.5 || (rest === 0.5 && whole % 2)) whole += 1;
-  return (whole / 10 ** digits).toFixed(digits);
+  // As Python rounds: what is halfway, exactly, goes to the even digit.
+  const halfway = Math.abs(value * (digits ? 4 : 2)) % 2 === 1;
+  if (!halfway) return value.toFixed(digits);
+  const low = Math.floor(value * 10 ** digits);
+  return ((low + Math.abs(low % 2)) / 10 ** digits).toFixed(digits);
 }
 
 function size(bytes) {

@@ -163,7 +163,7 @@ class Recording {
     if (report) report.open = true;
     row?.classList.add("chosen");
     target.classList.add("chosen");
-    (report?.querySelector("summary") ?? target).focus({ preventScroll: true });
+    target.querySelector("summary, button").focus({ preventScroll: true });
     target.scrollIntoView({ block: "start" });
   }
 

@@ -35,6 +35,8 @@ def test_a_leak_is_told_with_rate_size_place_and_beginning(scene: Scene) -> None
     assert told(scene) == [
         "leakd (pid 200) leaks 2.9 MB/min: it grew by 2.9 MB in 59 s, to 3.4 MB of anonymous memory, 100 % of it in"
         " [heap]; since it started at 14:00:00.",
+        "Left as it is, the machine runs out of memory in about 14 min 29 s (13 min 31 s to 15 min 18 s) after the end"
+        " of the recording, at 14:15:28.",
         "Nobody was killed for memory.",
     ]
 
@@ -180,8 +182,7 @@ def test_advice_says_that_tuning_only_delays_a_leak(scene: Scene) -> None:
     scene.oom_kill(200)
     scene.sample()
     lines = next_steps(Screen(), gather(scene.flush().load()))
-    delays = "More memory or a higher limit only delay the next kill; another oom_score_adj only changes the victim."
-    assert delays in lines
+    assert any(line.startswith("No setting cures this: leakd leaks, and has to be mended. Tuning") for line in lines)
 
 
 def test_advice_does_not_speak_of_a_next_kill_when_none_was_recorded(scene: Scene) -> None:

@@ -5,23 +5,30 @@ Names are raw bytes throughout; unknown is None. ``report/JSON.md`` explains eve
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from itertools import islice
 
 from lastgasp.analysis.cost import Cost, cost
 from lastgasp.analysis.fields import whole
+from lastgasp.analysis.forecast import Forecast, forecast
 from lastgasp.analysis.groups import Group, limited_groups
-from lastgasp.analysis.growth import Growth, growths, life_of
+from lastgasp.analysis.growth import Growth, anonymous, growths, life_of
 from lastgasp.analysis.losses import Losses, losses
-from lastgasp.analysis.memory import ANONYMOUS, KernelGrowth, Stall, Track, kernel_growth, stall, tracks
+from lastgasp.analysis.memory import ANONYMOUS, KernelGrowth, Stall, Track, kernel_growth, owned, stall, tracks
 from lastgasp.analysis.oom.events import OomEvent, kills_counted, oom_events
+from lastgasp.analysis.oom.kills import Explanation, explanations
 from lastgasp.analysis.runs import Happening, Run, happenings, runs
 from lastgasp.analysis.shape.trend import Shape
 from lastgasp.analysis.times import BootSpan, ClockStep, Span, boot_spans, clock_steps, span
 from lastgasp.analysis.victim.next_victim import Outlook, in_brief
 from lastgasp.analysis.where import Mappings
+from lastgasp.analysis.workload.drivers import Workload
 from lastgasp.timeline.model import Recording
 
+GROWING = (Shape.LEAK, Shape.STEP)
 SHOWN = 50  # programs whose growth is told one by one
+FOLLOWED = 8  # programs that leak or may leak whose growth is held against the work done
+EXPLAINED = 8  # OOM reports
 SHORT_BYTES = 1 << 20  # growth of a life too short to judge is told from here on
 
 
@@ -72,6 +79,8 @@ class Facts:
     happenings: list[Happening]
     losses: Losses
     cost: Cost
+    forecasts: list[Forecast]  # at the end of the last boot: of the machine, and of each group with a limit
+    explained: list[Explanation] = field(default_factory=list, metadata={"json": False})  # the first OOM reports
 
     @property
     def leaks(self) -> list[Growth]:
@@ -97,6 +106,7 @@ def gather(recording: Recording) -> Facts:
     for growth in changed[:SHOWN]:
         life = growth.worst
         life.where = readings[life.boot - 1].of(life.key)
+    _follow(recording, changed)
     ooms = _ooms(recording)
     return Facts(
         recording.name,
@@ -109,7 +119,7 @@ def gather(recording: Recording) -> Facts:
         stall(recording),
         changed[:SHOWN],
         _programs(every, changed),
-        kernel_growth(recording),
+        _kernel_growth(recording),
         ooms,
         kills_counted(recording),
         limited_groups(recording),
@@ -118,7 +128,32 @@ def gather(recording: Recording) -> Facts:
         happenings(recording),
         losses(recording),
         cost(recording),
+        forecast(recording),
+        list(islice((one for one in explanations(recording) if one.before is not None), EXPLAINED)),
     )
+
+
+def _follow(recording: Recording, changed: list[Growth]) -> None:
+    """Hold the growth of those who leak, or may leak, against the work that was done."""
+    works: dict[int, Workload] = {}
+    for growth in [one for one in changed if one.worst.verdict.shape in GROWING][:FOLLOWED]:
+        life = growth.worst
+        boot = recording.boots[life.boot - 1]
+        work = works.setdefault(life.boot, Workload(boot))
+        times, sizes, _ = anonymous(boot, life.key, boot.page_size)
+        life.follows = work.drivers(times, sizes, life.verdict.since_ms, life.verdict.until_ms, life.key)
+
+
+def _kernel_growth(recording: Recording) -> list[KernelGrowth]:
+    """What grows and is no process, held against the work that was done."""
+    found = []
+    for growth in kernel_growth(recording):
+        boot = recording.boots[growth.since.boot - 1]
+        times, sizes = owned(boot)[growth.name]
+        verdict = growth.verdict
+        follows = Workload(boot).drivers(times, sizes, verdict.since_ms, verdict.until_ms)
+        found.append(replace(growth, follows=follows))
+    return found
 
 
 def _worth_telling(growth: Growth) -> bool:

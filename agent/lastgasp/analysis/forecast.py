@@ -90,7 +90,7 @@ def forecast(recording: Recording, at_ms: int | None = None, boot: int | None = 
     kills = [
         event.at.uptime_ms
         for event in oom_events(recording)
-        if event.at.boot == index + 1 and event.victim is not None and event.at.uptime_ms <= until
+        if event.at.boot == index + 1 and event.victim is not None and (at_ms is None or event.at.uptime_ms <= at_ms)
     ]
     # The sample at which a kill is seen first may still hold what the victim had.
     since = of.sample_at[0]
@@ -216,7 +216,8 @@ def _group(recording: Recording, index: int, path: bytes, since_ms: int, until_m
     if basis is Basis.PROCESSES and droppable < CACHE_LITTLE * usage and usage < FULL * limit:
         basis, own_at, own = Basis.USAGE, used_at, used  # the kernel's own count, and it is not late
     found = trend(own_at, own, until_ms, _samples(boot, own_at[0], until_ms), quiet)
-    if basis is Basis.USAGE and usage >= FULL * limit and not droppable and _pinned(used_at, used, limit, until_ms):
+    pinned = basis is Basis.USAGE and usage >= FULL * limit and not droppable
+    if pinned and found is not Reason.TOO_SHORT and _pinned(used_at, used, limit, until_ms):
         found = Reason.RECLAIMS
     return _forecast(recording, index, path, at, basis, limit, room, found)
 

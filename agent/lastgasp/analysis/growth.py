@@ -22,6 +22,7 @@ from lastgasp.timeline.model import Boot, Process, Recording
 
 if TYPE_CHECKING:
     from lastgasp.analysis.where import Where
+    from lastgasp.analysis.workload.drivers import Drivers
 
 GONE_STATES = (ord("Z"), ord("X"))  # a zombie has no memory any more
 DYING = 2  # samples before its end in which a process may be dying: the OOM reaper can be ahead of it
@@ -57,6 +58,7 @@ class Life:
     since: Moment  # of the verdict's growth
     cells: list[int]  # at the ends of CELLS equal stretches of this life
     where: Where | None = None  # filled in for those who are shown
+    follows: Drivers | None = None  # what its growth was held against; filled in for those who leak or may leak
 
     @property
     def rank(self) -> tuple[bool, int, int]:

@@ -9,11 +9,15 @@ from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 from lastgasp.analysis.growth import average
 from lastgasp.analysis.shape.trend import Confidence, Shape, Verdict, judge
 from lastgasp.analysis.times import Moment, moment
 from lastgasp.timeline.model import Boot, Recording
+
+if TYPE_CHECKING:
+    from lastgasp.analysis.workload.drivers import Drivers
 
 KB = 1024
 CELLS = 40
@@ -59,6 +63,7 @@ class KernelGrowth:
     from_bytes: int
     to_bytes: int
     caches: list[tuple[bytes, int]]  # slab caches that grew, with bytes
+    follows: Drivers | None = None  # what the growth was held against; filled in by facts.gather
 
     @property
     def leaks(self) -> bool:

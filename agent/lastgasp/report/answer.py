@@ -14,7 +14,7 @@ from lastgasp.analysis.memory import ANONYMOUS, KernelGrowth
 from lastgasp.analysis.oom.events import OomEvent
 from lastgasp.analysis.shape.trend import Confidence, Shape
 from lastgasp.analysis.times import Span
-from lastgasp.report import units
+from lastgasp.report import follows, forecast, units
 from lastgasp.report.visible import fit
 
 Text = Callable[[bytes], str]
@@ -31,6 +31,8 @@ def answer(facts: Facts, text: Text) -> list[str]:
     leaks = facts.leaks
     if leaks:
         found.append(_leak(facts, leaks[0], text))
+        followed = follows.sentence("It", leaks[0].worst.follows, text)
+        found += [followed] if followed else []
         if leaks[1:]:
             found.append(f"Also leaking: {_list([_who(growth.worst, text) for growth in leaks[1:4]], leaks[4:])}.")
     if facts.machine_leaks:
@@ -41,8 +43,9 @@ def answer(facts: Facts, text: Text) -> list[str]:
             found.append(f"Nobody leaks beyond doubt, but {_leak(facts, suspects[0], text)}")
         else:
             found.append(_nobody(facts))
-    found += _kills(facts, leaks[0].worst if leaks else None, text)
-    return found
+    foreseen = forecast.sentence(facts, text)
+    found += [foreseen] if foreseen else []
+    return found + _kills(facts, leaks[0].worst if leaks else None, text)
 
 
 def _leak(facts: Facts, growth: Growth, text: Text) -> str:

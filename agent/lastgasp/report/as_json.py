@@ -15,6 +15,7 @@ from lastgasp.analysis.times import Moment
 from lastgasp.report import units
 from lastgasp.report.answer import answer
 from lastgasp.report.visible import visible
+from lastgasp.report.why import sentences
 
 FORMAT = 1
 
@@ -23,7 +24,8 @@ def render(recordings: list[Facts]) -> str:
     """The whole object, one line per level that matters, ASCII only."""
     found = []
     for facts in recordings:
-        item = {"answer": answer(facts, visible), **_plain_fields(facts)}
+        why = [{"at": plain(one.at), "answer": sentences(facts, one, visible)} for one in facts.explained]
+        item = {"answer": answer(facts, visible), **_plain_fields(facts), "why": why}
         found.append(item)
     return json.dumps({"lastgasp_report": FORMAT, "recordings": found}, indent=1) + "\n"
 
@@ -52,4 +54,5 @@ def plain(value: object) -> object:
 
 def _plain_fields(value: object) -> dict[str, object]:
     assert dataclasses.is_dataclass(value)
-    return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    fields = [field for field in dataclasses.fields(value) if field.metadata.get("json", True)]
+    return {field.name: plain(getattr(value, field.name)) for field in fields}

@@ -7,6 +7,7 @@ from lastgasp.analysis.growth import Growth, Life
 from lastgasp.analysis.shape.trend import Confidence, Shape
 from lastgasp.report import units
 from lastgasp.report.answer import main_place, mapping_name
+from lastgasp.report.follows import phrase, told
 from lastgasp.report.screen import Screen
 
 NAMES = 19
@@ -119,6 +120,8 @@ def _details(screen: Screen, facts: Facts, life: Life) -> None:
         said.append(f"peak {units.size(life.peak_bytes)}")
     if life.ended:
         said.append(f"ended {units.near(life.last, facts.span)}{_how(life.exit_code)}")
+    if life.follows is not None and told(life.follows):
+        said.append(phrase(life.follows, screen.text))
     curve = screen.spark(life.cells, 0)
     indent = " " * (len(life.cells) + 6)
     screen.wrap(f"{'; '.join(said)}", f"    {curve}  ", indent)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from lastgasp.analysis.cost import RATE_AFTER_MS
 from lastgasp.analysis.facts import Facts
 from lastgasp.analysis.growth import Life
-from lastgasp.report import units
+from lastgasp.analysis.pace import Reason
+from lastgasp.report import units, why
 from lastgasp.report.answer import main_place, mapping_name
 from lastgasp.report.screen import Screen
 
@@ -33,11 +34,46 @@ COUNTED = (
 )
 
 
+def unknown(screen: Screen, facts: Facts) -> None:
+    """What cannot be said of the leaks, and why."""
+    said = unknowns(screen, facts)
+    if said:
+        screen.heading("WHAT IS NOT KNOWN")
+    for line in said:
+        screen.wrap(line, "  ", "    ")
+
+
+def unknowns(screen: Screen, facts: Facts) -> list[str]:
+    """The same, in sentences."""
+    found = []
+    for growth in (facts.leaks or facts.suspicions)[:1]:
+        life = growth.worst
+        name = screen.text(life.name)
+        if life.where is None or life.where.grown is None:
+            found.append(f"In which mapping {name} grows.")
+        if life.follows is not None and not life.follows.enough:
+            found.append(f"With what work {name} grows: its memory changed too seldom, or too briefly, to tell.")
+        if not life.started and life.since == life.first:
+            found.append(f"Since when {name} grows: it did before the recording began.")
+    if facts.leaks and not facts.ooms and facts.forecasts and all(one.in_ms is None for one in facts.forecasts):
+        reason = facts.forecasts[0].reason
+        found.append(f"When memory runs out: {reason or Reason.UNKNOWN} at the end of the recording.")
+    if any(event.before_recording for event in facts.ooms):
+        found.append("What went before the kills that are older than the recording.")
+    counted = len([event for event in facts.ooms if event.victim is not None and not event.before_recording])
+    if facts.kills_counted is None:
+        found.append("Whether there were more kills: this kernel does not count them, or it was not recorded.")
+    elif facts.kills_counted > counted:
+        missing = facts.kills_counted - counted
+        found.append(f"Why {units.count(missing, 'counted kill')} happened: the messages were not recorded.")
+    return found
+
+
 def losses(screen: Screen, facts: Facts) -> None:
     """What the recording does not know."""
     lost = facts.losses
     screen.heading("WHAT IS MISSING")
-    said = []
+    said = unknowns(screen, facts)
     for hole in lost.holes[:HOLES_SHOWN]:
         said.append(
             f"{units.near(hole.first, facts.span)} to {units.near(hole.last, facts.span)}: no sample"
@@ -132,11 +168,9 @@ def next_steps(screen: Screen, facts: Facts) -> list[str]:
             found.append(
                 f"Look at what {mapping_name(place[0], screen.text)} keeps in its own data, and at who calls it."
             )
-        if any(event.victim is not None and not event.before_recording for event in facts.ooms):
-            found.append(
-                "More memory or a higher limit only delay the next kill; another oom_score_adj only changes the victim."
-            )
-        found.append('Mark what you do while it grows: lastgasp-agent mark "test 7"')
+        found += why.by_settings(facts, screen.text)
+        if not any(one.kind == "mark" for one in facts.happenings):
+            found.append('Mark what you do while it grows: lastgasp-agent mark "test 7"')
     elif facts.machine_leaks:
         found.append(
             KERNEL_ADVICE.get(facts.machine_leaks[0].name, "Look at drivers and at what allocates in the kernel.")

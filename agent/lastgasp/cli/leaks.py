@@ -1,0 +1,173 @@
+"""``lastgasp leaks``: who leaks, since when, how fast, where, whose code, with what, and when memory runs out."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from dataclasses import replace
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+from lastgasp.analysis.facts import Facts, gather
+from lastgasp.analysis.ownership.assign import assign
+from lastgasp.cli import instant, ownership
+from lastgasp.report.as_json import plain
+from lastgasp.report.leaks import Question, draw, said
+from lastgasp.report.screen import WIDTH, Screen
+from lastgasp.report.visible import visible
+from lastgasp.timeline.load import LoadError, load
+from lastgasp.timeline.model import Recording
+from lastgasp.timeline.window import since
+
+if TYPE_CHECKING:
+    from argparse import _SubParsersAction
+
+EXAMPLES = """\
+examples:
+  lastgasp leaks ring.lgr
+  lastgasp leaks ring.lgr --process sensord
+  lastgasp leaks ring.lgr --since mark:"test 7"       judged from there on
+  lastgasp leaks ring.lgr --since 14:03:10            (uptime, or time of day)
+  lastgasp leaks ring.lgr --sysroot output/staging    with packages and versions
+"""
+STATUS = """\
+exit status:
+  0 it could be judged, whether anything leaks or not; 1 it could not be done,
+  or the input is no good; 2 wrong use; 130 interrupted
+"""
+FORMAT = 1
+NEAR = 4  # names that are told when there is none as asked for
+
+
+class LeaksError(LoadError):
+    """It can't be told as asked; str() is the line to show."""
+
+
+def add(commands: _SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "leaks",
+        help="everything about who leaks",
+        description="Say of each program that leaks, or may leak, since when, how fast, how sure that is, in which"
+        " mapping, whose package, with what work (bytes per packet, per process start, only during a mark), and when"
+        " memory runs out; the same of kernel memory and tmpfs.",
+    )
+    parser.add_argument(
+        "paths", nargs="+", metavar="REC", help="a recording, plain or gzip; a folder with them; - for standard input"
+    )
+    parser.add_argument("--process", metavar="NAME", help="only this program (its name, or a pid)")
+    parser.add_argument(
+        "--since", metavar="TIME", help='judge only what was recorded from then on: mark:"test 7", 0:12:30, 14:03:10, …'
+    )
+    ownership.add_options(parser)
+    parser.add_argument("--json", action="store_true", help="one JSON object (explained in report/JSON.md)")
+    parser.set_defaults(run=run)
+    return parser
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print what leaks. Raises LoadError and OwnershipError; nothing is printed then."""
+    owners = ownership.owners(options)
+    process = os.fsencode(options.process) if options.process is not None else None
+    asked = Question(process, options.since)
+    found = []
+    for path in options.paths:
+        for recording in load(path):
+            if options.since is not None:
+                recording = _since(recording, options.since)
+            facts = gather(recording)
+            if owners is not None:
+                assign(recording, [growth.worst for growth in facts.growth], owners)
+            found.append((recording, facts))
+    if process is not None:
+        found = [
+            (recording, _only(facts, process)) for recording, facts in found if _has(recording, process)
+        ]
+        if not found:
+            raise LeaksError(_unknown(options, process))
+    screen = Screen.on(sys.stdout)
+    if options.json:
+        sys.stdout.write(_json([facts for _, facts in found], asked))
+        return 0
+    for number, (_, facts) in enumerate(found, 1):
+        if len(found) > 1:
+            if number > 1:
+                screen.line()
+            screen.line(f"RECORDING {number} OF {len(found)} ".ljust(WIDTH, "-"), "head")
+        draw(screen, facts, asked)
+    sys.stdout.write(str(screen))
+    return 0
+
+
+def _since(recording: Recording, text: str) -> Recording:
+    try:
+        at = instant.find(recording, text)
+    except instant.InstantError as error:
+        raise LeaksError(f"{recording.name}: --since {error}") from None
+    return since(recording, at.boot + 1, at.at_ms)
+
+
+# -- one process -------------------------------------------------------------------------------------------
+
+
+def _names(recording: Recording) -> dict[bytes, set[bytes]]:
+    """Names of programs, and which processes bear them."""
+    found: dict[bytes, set[bytes]] = {}
+    for boot in recording.boots:
+        for key, process in boot.processes.items():
+            for name in process.names:
+                found.setdefault(name, set()).add(key)
+    return found
+
+
+def _matches(name: bytes, pid: int, wanted: bytes) -> bool:
+    return wanted in (name, name.partition(b" ")[0], b"%d" % pid)
+
+
+def _has(recording: Recording, wanted: bytes) -> bool:
+    if wanted in _names(recording):
+        return True
+    return any(_matches(b"", process.pid, wanted) for boot in recording.boots for process in boot.processes.values())
+
+
+def _only(facts: Facts, wanted: bytes) -> Facts:
+    """The facts, of one program alone; what is the machine's stays."""
+    growth = [one for one in facts.growth if _matches(one.worst.name, one.worst.pid, wanted)]
+    return replace(facts, growth=growth)
+
+
+def _unknown(options: argparse.Namespace, wanted: bytes) -> str:
+    """Names near to what was asked for, or those there are."""
+    names: set[str] = set()
+    for path in options.paths:
+        if path != "-":
+            for recording in load(path):
+                names |= {visible(name) for name in _names(recording)}
+    near = get_close_matches(visible(wanted), names, NEAR, 0.5) or sorted(names)[:NEAR]
+    known = f"; there are: {', '.join(near)}{' …' if len(names) > len(near) else ''}" if near else ""
+    return f"no program is called {visible(wanted)!r} in {', '.join(options.paths)}{known}"
+
+
+def _json(found: list[Facts], asked: Question) -> str:
+    recordings = [
+        {
+            "answer": said(facts, asked, visible),
+            "file": plain(facts.file),
+            "span": plain(facts.span),
+            "leaks": plain(facts.leaks),
+            "suspicions": plain(facts.suspicions),
+            "others": plain([one for one in facts.growth if one not in facts.leaks and one not in facts.suspicions]),
+            "machine": plain(facts.machine_leaks),
+            "forecasts": plain(facts.forecasts),
+        }
+        for facts in found
+    ]
+    whole = {
+        "lastgasp_leaks": FORMAT,
+        "process": plain(asked.process),
+        "since": asked.since,
+        "recordings": recordings,
+    }
+    return json.dumps(whole, indent=1) + "\n"

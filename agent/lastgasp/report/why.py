@@ -1,0 +1,63 @@
+"""Why the kernel killed, in the very words of ``lastgasp oom``; what settings can do, in those of ``advise``."""
+
+from __future__ import annotations
+
+from lastgasp.analysis.advice.piece import Evidence, Leak
+from lastgasp.analysis.advice.together import main_event, together
+from lastgasp.analysis.facts import Facts
+from lastgasp.analysis.oom.kills import Explanation
+from lastgasp.analysis.shape.verdict import Shape
+from lastgasp.report import advice as advised
+from lastgasp.report import units
+from lastgasp.report.follows import Text
+from lastgasp.report.oom.answer import answer
+from lastgasp.report.screen import Screen
+
+KILLS = 2  # told in full
+
+
+def sentences(facts: Facts, one: Explanation, text: Text) -> list[str]:
+    """What ``lastgasp oom`` answers to this report."""
+    return answer(one.report, one.choice, one.cause, text, one.before)
+
+
+def section(screen: Screen, facts: Facts) -> None:
+    """The first kills, explained."""
+    if not facts.explained:
+        return
+    screen.heading("WHY THE KERNEL KILLED")
+    for one in facts.explained[:KILLS]:
+        when = units.near(one.at, facts.span)
+        screen.wrap(f"{when}  {' '.join(sentences(facts, one, screen.text))}", "  ", "    ")
+    more = len([event for event in facts.ooms if not event.before_recording]) - KILLS
+    if more > 0:
+        screen.line(f"  {units.count(more, 'more event')}: lastgasp oom explains each", "dim")
+
+
+def by_settings(facts: Facts, text: Text) -> list[str]:
+    """Whether settings cure it, and the first one whose effect is certain; empty without an OOM report."""
+    evidences = [_evidence(one) for one in facts.explained]
+    if not evidences:
+        return []
+    main = main_event(evidences)
+    found = [advised.verdict(evidences[main], None, facts.explained[main].before, text)]
+    pieces = together(evidences)
+    certain = [piece for piece in pieces if piece.exact]
+    if certain:
+        setting, here = advised.filled(certain[0], text)
+        found.append(f"{setting}: {here}")
+    if pieces:
+        found[-1] += f" lastgasp advise tells of {units.count(len(pieces), 'setting')} and the caution of each."
+    return found
+
+
+def _evidence(one: Explanation) -> Evidence:
+    before = one.before
+    leaks: tuple[Leak, ...] = ()
+    if before is not None and before.blamed:
+        if before.program is not None:
+            leaks = (Leak(before.program.name, before.per_s),)
+        elif before.machine is not None:
+            per_s = before.per_s if before.machine.verdict.shape is Shape.LEAK else 0.0
+            leaks = (Leak(before.machine.name.encode(), per_s, program=False),)
+    return Evidence(one.report, one.choice, one.cause, {}, leaks, True)

@@ -27,7 +27,7 @@ class Kind(StrEnum):
 
     LEAK = "a process leaks"
     MACHINE = "the machine leaks"  # no process of its own: kernel memory, tmpfs, all processes together
-    KILLED = "killed without a leak"  # the OOM killer struck, or the kernel panicked, and nothing seems to leak
+    KILLED = "killed, but nobody leaks"  # the OOM killer struck, or the kernel panicked, and nothing seems to leak
     NOTHING = "nobody leaks"
     UNKNOWN = "too short to tell"
 
@@ -168,9 +168,10 @@ def join(devices: Iterable[Device]) -> Fleet:
     )
 
 
-def _commonest(share: Share) -> tuple[bool, int, int, int]:
+def _commonest(share: Share) -> tuple[bool, int, int]:
+    """The least is the commonest; a suspicion counts half."""
     wrong = share.kind not in (Kind.NOTHING, Kind.UNKNOWN)
-    return not wrong, -len(share.sure), -len(share.perhaps), list(Kind).index(share.kind)
+    return not wrong, -2 * len(share.sure) - len(share.perhaps), list(Kind).index(share.kind)
 
 
 def _troubled(devices: Sequence[Device]) -> int:

@@ -63,18 +63,22 @@ def draw(screen: Screen, fleet: Fleet, unread: Unread) -> None:
 def answer(fleet: Fleet, text: Text) -> str:
     """One sentence: the commonest cause, in how many, and how many were hit by the OOM killer."""
     total = len(fleet.devices)
-    first = fleet.causes[0]
-    if first.kind is Kind.UNKNOWN:
+    leaks = [share for share in fleet.causes if share.kind in (Kind.LEAK, Kind.MACHINE)]
+    first = leaks[0] if leaks else fleet.causes[0]
+    if first.kind is Kind.KILLED:
+        said = f"No leak was found in {units.count(total, 'recording')}"
+    elif first.kind is Kind.UNKNOWN:
         said = f"Nothing can be told: {units.count(total, 'recording')}, too short all of them"
     elif first.kind is Kind.NOTHING:
         known = units.count(len(first.sure), "recording")
         said = f"Nobody leaks in {known}" + (f" of {total}" if total > len(first.sure) else "")
     else:
         said = f"{_what(first, text)} in {len(first.sure) or len(first.perhaps)} of {units.count(total, 'recording')}"
+        said += f", perhaps in {len(first.perhaps)} more" if first.sure and first.perhaps else ""
         ran = {device.firmware for device in first.sure or first.perhaps}
         if len(ran) == 1 and len(fleet.firmwares) > 1:
             said += f", all of them with {_firmware(ran.pop(), text)}"
-        more = [share for share in fleet.causes[1:] if share.sure and share.kind in (Kind.LEAK, Kind.MACHINE)]
+        more = [share for share in leaks[1:] if share.sure]
         if more:
             said += f"; {units.count(len(more), 'more cause')}"
     killed = sum(bool(device.kills) for device in fleet.devices)
@@ -93,7 +97,7 @@ def _what(share: Share, text: Text) -> str:
         return f"{name} {does}" + (f" in {_place(share.places[0][0], text)}" if len(share.places) == 1 else "")
     if share.kind is Kind.MACHINE:
         return f"{name} grows" + (f" ({text(share.places[0][0])})" if len(share.places) == 1 else "")
-    return {Kind.KILLED: "The OOM killer killed though nobody leaks"}.get(share.kind, share.kind.value)
+    return share.kind.value
 
 
 def _share(screen: Screen, fleet: Fleet, share: Share) -> None:

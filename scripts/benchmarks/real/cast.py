@@ -191,7 +191,7 @@ class Play:
     settings: dict[str, str]  # of the agent
 
 
-PLAYS = ("shapes", "sound", "kills")
+PLAYS = ("shapes", "sound", "driven", "kills")
 
 
 def play(what: str, seed: int) -> Play:
@@ -202,5 +202,9 @@ def play(what: str, seed: int) -> Play:
         return Play((*kills(seed), clients(load)), {**often, "ring_size": "2M"})
     if what == "sound":
         return Play((*SOUND, clients(SOUND_LOAD)), {"interval": "5s", "flush_interval": "1m"})
+    if what == "driven":
+        parts = (_server("historyd", 8001, "leak"), _grow("sawtooth", "base=1M", "tooth=9M", "every=48"))
+        settings = {"interval": "1s", "mapping_interval": "20s", "flush_interval": "1m"}
+        return Play((*parts, clients((("burst", 8001, 40),))), settings)
     settings = {"interval": "1s", "slow_interval": "60s", "mapping_interval": "60s", "flush_interval": "1m"}
     return Play((*SHAPES, clients(LOAD)), {**settings, "ring_size": "8M"})

@@ -1,9 +1,9 @@
 """The clients of all servers, in one process: load.py KIND PORT RATE... (three words for each server).
 
-KIND is how to ask: line (one of 16 to 40 bytes), http (a file from nginx), once (a file, on a connection of its own),
-set and get (redis), new (redis: a key that was never there), expire (the same, for two minutes), session (opens
-connections and keeps them). Requests come by chance, RATE of them a second in the
-long run; the number of sessions goes up and down between nearly none and RATE in ten minutes.
+KIND is how to ask: line (one of 16 to 40 bytes), burst (the same, in half minutes of much, little and nothing), http
+(a file from nginx), once (a file, on a connection of its own), set and get (redis), new (redis: a key that was never
+there), expire (the same, for two minutes), session (opens connections and keeps them). Requests come by chance, RATE of
+them a second in the long run; the number of sessions goes up and down between nearly none and RATE in ten minutes.
 """
 
 import collections
@@ -40,7 +40,8 @@ class Client:
         self.number = 0
         self.sessions: collections.deque[socket.socket] = collections.deque()
         self.peer = connected(port) if kind not in ("session", "once") else None
-        self.began = time.monotonic()
+        self.began = self.until = time.monotonic()
+        self.factor = 1.0
 
     def once(self) -> float:
         """One request; returns how long to wait for the next, in seconds."""
@@ -49,13 +50,15 @@ class Client:
             return self._sessions() if self.kind == "session" else self._connection()
         self.peer.sendall(self._request())
         answer = self.peer.recv(65536)
+        if self.kind == "burst":
+            return self._burst()
         if self.kind == "http" and (not answer or b"Connection: close" in answer):
             self.peer.close()
             self.peer = connected(self.port)
         return self.chance.expovariate(self.rate)
 
     def _request(self) -> bytes:
-        if self.kind == "line":
+        if self.kind in ("line", "burst"):
             return b"x" * self.chance.randint(16, 40)
         if self.kind in ("http", "once"):
             return b"GET /page%d.html HTTP/1.1\r\nHost: localhost\r\n\r\n" % self.chance.randint(1, 8)
@@ -66,6 +69,13 @@ class Client:
             return redis(b"SET", b"key:%d" % self.number, value)
         key = b"key:%d" % self.chance.randint(1, 6000)
         return redis(b"SET", key, value) if self.kind == "set" else redis(b"GET", key)
+
+    def _burst(self) -> float:
+        now = time.monotonic()
+        if now >= self.until:
+            self.until = now + self.chance.uniform(15, 45)
+            self.factor = self.chance.choice((0.0, 0.3, 1.0, 2.0))
+        return self.chance.expovariate(self.rate * self.factor) if self.factor else self.until - now
 
     def _connection(self) -> float:
         with connected(self.port) as peer:

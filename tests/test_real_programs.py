@@ -21,19 +21,21 @@ from lastgasp.timeline.load import load
 
 ROOT = Path(__file__).parents[1]
 RECORDINGS = ROOT / "tests" / "recordings"
-GROUPS = sorted((RECORDINGS / "oom").glob("*.ring.gz"))
+KILLS = sorted((RECORDINGS / "oom").glob("*.ring.gz"))
+GROUPS = [path for path in KILLS if path.name.startswith("groups-")]
+WITHOUT_A_LEAKER = {"spawned", "spooled", "threaded"}  # many processes, files on tmpfs, stacks that the kernel has
 
 
 @cache
 def foretold() -> list[kills.Foretold]:
-    return [said for path in GROUPS for recording in load(str(path)) for said in kills.foretold(recording)]
+    return [said for path in KILLS for recording in load(str(path)) for said in kills.foretold(recording)]
 
 
 class TestForecast:
     def test_half_way_to_a_real_kill_it_is_right_in_four_of_five_cases(self, record_property: Any) -> None:
         said = foretold()
         right = sum(one.right for one in said)
-        record_property("counted: real kills of memory groups", len(said))
+        record_property("counted: real OOM kills", len(said))
         record_property("counted: of these, foretold at half-time within 15 %", right)
         assert len(said) > 10
         assert right >= kills.REACH * len(said), kills.render(said)
@@ -42,9 +44,10 @@ class TestForecast:
         for path in GROUPS:
             (recording,) = load(str(path))
             ends = kills.ends(recording)
-            names = {labels.label(end.group): end.leaker.decode() for end in ends}
-            assert names.pop("two") == "two-leaks"
-            assert all(leaker == name for name, leaker in names.items())
+            for end in ends:
+                group = labels.label(end.group)
+                leaker = end.leaker.decode().removeprefix("python3 ").removesuffix(".py")
+                assert leaker == {"two": "two-leaks"}.get(group, group) or group in WITHOUT_A_LEAKER
             assert all(end.begin_ms < end.half_ms < end.kill_ms for end in ends)
 
     def test_a_leak_that_comes_late_begins_late(self) -> None:

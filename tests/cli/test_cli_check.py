@@ -8,8 +8,10 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from test_cli_report import complaint, lastgasp
+from test_cli_report import complaint
+from test_cli_report import lastgasp as as_a_process
 
+from commands import lastgasp
 from lastgasp.report.screen import WIDTH
 from lastgasp.report.visible import columns
 from scene import Scene
@@ -55,6 +57,11 @@ def check(folder: Path, *arguments: str) -> tuple[int, str]:
     done = lastgasp(folder, "check", *arguments, "--budget", "memory-budget.toml")
     assert done.stderr == b""
     return done.returncode, done.stdout.decode()
+
+
+def test_the_verdict_is_the_exit_status_of_the_real_command(folder: Path) -> None:
+    for name, status in (("good.lgr", KEPT), ("bad.lgr", BROKEN)):
+        assert as_a_process(folder, "check", name, "--budget", "memory-budget.toml").returncode == status
 
 
 def test_a_budget_that_was_kept_is_green(folder: Path) -> None:

@@ -6,6 +6,7 @@ could not be checked. The sentences are the same in the terminal, in JSON and in
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -225,12 +226,12 @@ def next_steps(checked: Checked, text: Text) -> list[str]:
     found: list[str] = []
     leaking = 0
     for result, check in checked.those(Outcome.BROKEN):
-        file = _quoted(text(result.facts.file.encode(errors="surrogateescape")))
+        file = shlex.quote(text(result.facts.file.encode(errors="surrogateescape")))
         if check.rule is Rule.GROWTH and check.program is not None:
             leaking += 1
             if leaking > LEAKS_ADVISED:
                 continue
-            found.append(f"lastgasp leaks {file} --process {_quoted(text(check.program))}")
+            found.append(f"lastgasp leaks {file} --process {shlex.quote(text(check.program))}")
         elif check.rule is Rule.KILLS:
             found.append(f"lastgasp oom {file}")
         elif check.rule is Rule.FLASH:
@@ -252,9 +253,3 @@ def next_steps(checked: Checked, text: Text) -> list[str]:
 
 def _distinct(lines: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(lines))
-
-
-def _quoted(name: str) -> str:
-    """For a shell."""
-    plain = name and all(c.isascii() and (c.isalnum() or c in "-_./+:,@") for c in name)
-    return name if plain else "'" + name.replace("'", "'\\''") + "'"

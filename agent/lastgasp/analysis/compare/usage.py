@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from lastgasp.analysis.compare.levels import Levels, added, levels
 from lastgasp.analysis.growth import KEY, anonymous, program
@@ -24,11 +24,11 @@ class Use:
     lives: int
     memory: Levels  # bytes
     processes: Levels  # how many at a time
-    largest: int  # bytes of its largest process, at its highest
+    largest: Levels  # bytes of its largest process
+    largest_key: bytes
     longest_ms: int  # of its lives, as far as they were recorded
     threads: Levels | None
     files: Levels | None  # open files
-    keys: list[bytes] = field(default_factory=list)  # of its processes
 
 
 @dataclass(slots=True)
@@ -63,32 +63,31 @@ def programs(recording: Recording) -> list[Program]:
 
 
 def _use(boot: Boot, index: int, processes: list[Process]) -> Use | None:
-    curves = []
-    keys = []
-    largest = 0
+    lives = {}
     for process in processes:
-        times, sizes, end = anonymous(boot, process.key, boot.page_size)
-        if times:
-            curves.append((times, sizes, end))
-            keys.append(process.key)
-            largest = max(largest, max(sizes))
-    if not curves:
+        curve = anonymous(boot, process.key, boot.page_size)
+        if curve[0]:
+            lives[process.key] = curve
+    if not lives:
         return None
+    curves = list(lives.values())
+    largest_key = max(lives, key=lambda key: max(lives[key][1]))
     until = boot.sample_at[-1]
     total, count = added(curves)
     memory, living = levels(total, until), levels(count, until)
-    assert memory is not None and living is not None  # there is a curve with a value
-    ends = {key: end for key, (_, _, end) in zip(keys, curves, strict=True)}
+    largest = levels(added([lives[largest_key]])[0], until) if len(lives) > 1 else memory
+    assert memory is not None and living is not None and largest is not None  # there is a curve with a value
+    ends = {key: end for key, (_, _, end) in lives.items()}
     return Use(
         index + 1,
         len(curves),
         memory,
         living,
         largest,
+        largest_key,
         max(end - times[0] for times, _, end in curves),
         _column(boot, ends.items(), "process", "threads"),
         _column(boot, ends.items(), "process.details", "fds"),
-        keys,
     )
 
 

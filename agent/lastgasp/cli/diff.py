@@ -1,0 +1,106 @@
+"""``lastgasp diff``: what one firmware version needs more than another."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import TYPE_CHECKING
+
+from lastgasp.analysis.compare.diff import Comparison, diff
+from lastgasp.analysis.compare.sides import Side
+from lastgasp.analysis.facts import Facts, gather
+from lastgasp.report import diff as drawn
+from lastgasp.report.as_json import plain
+from lastgasp.report.screen import Screen
+from lastgasp.report.visible import visible
+from lastgasp.timeline.load import LoadError, load
+from lastgasp.timeline.model import Recording
+from lastgasp.timeline.source import STDIN
+
+if TYPE_CHECKING:
+    from argparse import _SubParsersAction
+
+EXAMPLES = """\
+examples:
+  lastgasp diff release-1.4.lgr release-1.5.lgr
+  lastgasp diff runs-1.4/ runs-1.5/      several runs of each: noise is measured
+  lastgasp diff --json old.lgr new.lgr | jq '.programs[] | select(.worse)'
+"""
+STATUS = """\
+exit status:
+  0 compared, whatever came out (lastgasp check is for CI); 1 it could not be
+  done, or the input is no good; 2 wrong use; 130 interrupted
+"""
+FORMAT = 1
+
+
+def add(commands: _SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "diff",
+        help="two firmware versions: who needs more, who leaks now",
+        description="Compare recordings of two firmware versions: what each program and the machine needs more or"
+        " less, who leaks now, what else is different, and how sure that is. Noise is no difference.",
+    )
+    parser.add_argument("old", metavar="OLD", help="a recording, plain or gzip, or a folder with several runs")
+    parser.add_argument("new", metavar="NEW", help="the same of the newer firmware")
+    parser.add_argument("--json", action="store_true", help="one JSON object (explained in report/JSON.md)")
+    parser.set_defaults(run=run, wrong=parser.error)
+    return parser
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the comparison. Raises LoadError for a side that holds no recording, or none with a sample."""
+    if options.old == STDIN and options.new == STDIN:
+        options.wrong("only one of the two can come from standard input")
+    compared = diff(_side(options.old), _side(options.new))
+    if options.json:
+        sys.stdout.write(_json(compared, options.old, options.new))
+    else:
+        screen = Screen.on(sys.stdout)
+        drawn.draw(screen, compared, options.old, options.new)
+        sys.stdout.write(str(screen))
+    return 0
+
+
+def _side(path: str) -> list[tuple[Recording, Facts]]:
+    recordings = [recording for recording in load(path) if recording.samples]
+    if not recordings:
+        raise LoadError(f"{path}: no sample can be decoded, so there is nothing to compare")
+    return [(recording, gather(recording)) for recording in recordings]
+
+
+def _json(compared: Comparison, old: str, new: str) -> str:
+    found = {
+        "lastgasp_diff": FORMAT,
+        "answer": drawn.answer(compared, visible),
+        "next": drawn.next_steps(compared, visible, new),
+        "old": _described(old, compared.old),
+        "new": _described(new, compared.new),
+        "conditions": plain(compared.conditions),
+        "programs": [
+            {"worse": one.worse, "better": one.better, "changed": one.changed, **_fields(one)}
+            for one in compared.programs
+        ],
+        "machine": [{"worse": item.worse, "changed": item.changed, **_fields(item)} for item in compared.machine],
+    }
+    return json.dumps(found, indent=1) + "\n"
+
+
+def _fields(value: object) -> dict[str, object]:
+    fields = plain(value)
+    assert isinstance(fields, dict)
+    return fields
+
+
+def _described(path: str, side: Side) -> dict[str, object]:
+    return {
+        "path": visible(path),
+        "files": [visible(facts.file) for facts in side.facts],
+        "recorded_ms": side.recorded_ms,
+        "boots": side.boots,
+        "machine": plain(side.facts[-1].machine),
+        "oom_kills": side.kills,
+        "reboots": side.reboots,
+    }

@@ -1,0 +1,178 @@
+"""The real command line of ``lastgasp diff``: two firmware versions, and what of their difference is told."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from test_cli_report import complaint
+from test_cli_report import lastgasp as as_a_process
+
+from commands import lastgasp
+from lastgasp.report.screen import WIDTH
+from lastgasp.report.visible import columns
+from scene import Scene
+from stories import STORIES
+
+GOLDEN = Path(__file__).parent / "golden"
+RECORDINGS = Path(__file__).parents[1] / "recordings"
+MINUTES = 30
+
+
+def golden(name: str, done: subprocess.CompletedProcess[bytes]) -> str:
+    assert (done.returncode, done.stderr) == (0, b"")
+    text = done.stdout.decode()
+    path = GOLDEN / f"diff-{name}.txt"
+    if os.environ.get("LASTGASP_GOLDEN") == "write":
+        path.write_text(text, encoding="utf-8")
+    assert text == path.read_text(encoding="utf-8")
+    for line in text.splitlines():
+        assert columns(line) <= WIDTH
+        assert line == line.rstrip()
+    return text
+
+
+def device(path: Path, version: str, run: Callable[[Scene], None], minutes: float = MINUTES, **machine: str) -> None:
+    """A device with some firmware runs for a while, and packets come in."""
+    scene = Scene(path, slots=256, interval_s=5)
+    scene.interfaces[b"eth0"] = (0,) * 5
+    scene.boot()
+    machine = {"os.pretty_name": f"Buildroot {version}", "os.version_id": version, **machine}
+    scene.event(
+        "machine", **{"kernel": "6.1.0", "page_size": "4096", "clock_ticks": "100", "total_kb": "65536", **machine}
+    )
+    run(scene)
+    for number in range(round(minutes * 2)):
+        scene.interfaces[b"eth0"] = (number * 60_000, number * 120, 0, number * 900, number * 60)
+        scene.record(30, mappings_every=6)
+    scene.stop()
+
+
+def old_firmware(scene: Scene) -> None:
+    scene.run(100, b"init", 300)
+    scene.run(200, b"sensord", 8400)
+    scene.run(300, b"httpd", lambda t: 500 + 1200 * ((t % 300) / 300))
+    scene.run(301, b"logd", 4000)
+    scene.run(302, b"oldd", 1100)
+
+
+def new_firmware(scene: Scene) -> None:
+    scene.run(100, b"init", 300)
+    scene.run(200, b"sensord", lambda t: 11_300 + t * 41 / 60)
+    scene.run(300, b"httpd", lambda t: 500 + 1200 * ((t % 310) / 310))
+    scene.run(301, b"logd", 2900)
+    scene.run(303, b"metricsd", 2300)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("made")
+    device(folder / "old.lgr", "2025.02", old_firmware)
+    device(folder / "new.lgr", "2025.08", new_firmware, kernel="6.6.3")
+    return folder
+
+
+@pytest.fixture
+def folder(made: Path, tmp_path: Path) -> Path:
+    for name in ("old.lgr", "new.lgr"):
+        (tmp_path / name).write_bytes((made / name).read_bytes())
+    return tmp_path
+
+
+def test_who_needs_more_and_who_leaks_now_come_first(folder: Path) -> None:
+    text = golden("worse", lastgasp(folder, "diff", "old.lgr", "new.lgr"))
+    first = " ".join(text.split())
+    assert first.startswith("sensord needs 3.1 MB more (8.2 MB → 11.3 MB, high confidence), and now leaks 2.4 MB/h.")
+
+
+def test_the_same_firmware_twice_is_no_difference(folder: Path) -> None:
+    device(folder / "again.lgr", "2025.02", old_firmware)
+    text = golden("same", as_a_process(folder, "diff", "old.lgr", "again.lgr"))
+    assert text.startswith("Nothing changed beyond noise: 5 programs and the machine's memory are as before.\n")
+
+
+def test_the_other_way_round_is_an_improvement(folder: Path) -> None:
+    text = golden("better", lastgasp(folder, "diff", "new.lgr", "old.lgr"))
+    assert "sensord needs 3.1 MB less" in " ".join(text.split())
+    assert "no longer leaks" in text
+
+
+def test_folders_are_several_runs_of_one_firmware(folder: Path) -> None:
+    for side, run in (("a", old_firmware), ("b", new_firmware)):
+        (folder / side).mkdir()
+        for number in range(3):
+            device(folder / side / f"{number}.lgr", side, run, minutes=10 + number)
+    text = golden("folders", lastgasp(folder, "diff", "a", "b"))
+    assert "3 recordings" in text
+    assert "With several recordings" not in text
+
+
+def test_other_work_and_another_length_make_everything_less_sure(folder: Path) -> None:
+    scene = Scene(folder / "busy.lgr", slots=256, interval_s=5)
+    scene.interfaces[b"eth0"] = (0,) * 5
+    scene.boot()
+    scene.run(200, b"sensord", 9800)
+    for number in range(14):
+        scene.interfaces[b"eth0"] = (number * 600_000, number * 9000, 0, number * 900, number * 60)
+        scene.record(30)
+    scene.stop()
+    text = golden("doubtful", lastgasp(folder, "diff", "old.lgr", "busy.lgr"))
+    assert "Less sure than it could be" in text
+
+
+def test_json_says_the_same(folder: Path) -> None:
+    done = lastgasp(folder, "diff", "old.lgr", "new.lgr", "--json")
+    found = json.loads(done.stdout)
+    assert (done.returncode, found["lastgasp_diff"]) == (0, 1)
+    assert found["answer"][0].startswith("sensord needs 3.1 MB more")
+    sensord = found["programs"][0]
+    assert (sensord["name"], sensord["worse"], sensord["slope"]["turn"]) == ("sensord", True, "now leaks")
+    assert {one["name"]: one["presence"] for one in found["programs"] if one["presence"] != "both"} == {
+        "metricsd": "new",
+        "oldd": "gone",
+    }
+    assert [setting["name"] for setting in found["conditions"]["settings"]] == [
+        "kernel",
+        "os.pretty_name",
+        "os.version_id",
+    ]
+
+
+def test_two_real_recordings_of_one_guest(folder: Path) -> None:
+    for number, name in enumerate(("armhf-6.1-adj-down", "armhf-6.1-protected-leaker")):
+        (folder / f"{number}.ring.gz").write_bytes((RECORDINGS / f"{name}.ring.gz").read_bytes())
+    text = golden("real", lastgasp(folder, "diff", "0.ring.gz", "1.ring.gz"))
+    assert text.startswith("No program needs or leaks more than before.\n2 OOM kills")
+
+
+@pytest.mark.parametrize("story", sorted(STORIES))
+def test_every_story_can_be_compared_with_another_recording_and_is_like_itself(story: str, folder: Path) -> None:
+    STORIES[story](folder / "story.lgr")
+    for arguments in (["old.lgr", "story.lgr"], ["story.lgr", "old.lgr"]):
+        done = lastgasp(folder, "diff", *arguments)
+        assert (done.returncode, done.stderr) == (0, b"")
+        text = done.stdout.decode()
+        assert all(columns(line) <= WIDTH for line in text.splitlines())
+        assert all(c.isprintable() or c == "\n" for c in text)
+    found = json.loads(lastgasp(folder, "diff", "story.lgr", "story.lgr", "--json").stdout)
+    assert [one["name"] for one in found["programs"] if one["changed"]] == []
+
+
+def test_bad_input_is_one_line_and_status_1(folder: Path) -> None:
+    (folder / "empty.lgr").touch()
+    assert "empty.lgr: empty file" in complaint(lastgasp(folder, "diff", "old.lgr", "empty.lgr"))
+    assert "nothing.lgr: No such file" in complaint(lastgasp(folder, "diff", "nothing.lgr", "old.lgr"))
+
+
+def test_a_recording_without_a_sample_is_told(folder: Path) -> None:
+    Scene(folder / "started.lgr").boot().flush()
+    assert "no sample can be decoded" in complaint(lastgasp(folder, "diff", "old.lgr", "started.lgr"))
+
+
+@pytest.mark.parametrize("arguments", [[], ["old.lgr"], ["-", "-"]])
+def test_wrong_use(folder: Path, arguments: list[str]) -> None:
+    assert lastgasp(folder, "diff", *arguments).returncode == 2

@@ -1,7 +1,4 @@
-"""Recordings of real programs: no leak claimed where there is none, all others found, and kills foretold.
-
-What is true of each program was written down by who wrote or started it: recordings/real/truth.toml.
-"""
+"""The forecast half-way to real OOM kills; and that the programs that were recorded do what they are said to do."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lastgasp.analysis.facts import Facts
-from lastgasp.analysis.runs import End, Run
+from lastgasp.analysis.runs import Run
 from lastgasp.analysis.times import Moment
 from lastgasp.report import units
 from lastgasp.report.html.axis import Axis
@@ -85,5 +85,4 @@ def _told(one: Happened, prefix: str) -> Markup | str:
 
 def _run(run: Run) -> str:
     began = "recording began" if run.began else "recording had begun before (its start is overwritten or lost)"
-    ended = "" if run.end is End.OPEN else f", which {ENDS[run.end]}"
-    return f"{began}: {units.duration(run.last.uptime_ms - run.first.uptime_ms)}{ended}"
+    return f"{began}; after {units.duration(run.last.uptime_ms - run.first.uptime_ms)} {ENDS[run.end]}"

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from lastgasp.analysis.facts import Facts
-from lastgasp.analysis.growth import Growth
+from lastgasp.analysis.growth import Growth, Life
 from lastgasp.analysis.shape.trend import Confidence, Shape
+from lastgasp.analysis.where import Place
 from lastgasp.report import units
 from lastgasp.report.answer import since
+from lastgasp.report.follows import phrase, told
 from lastgasp.report.html.cells import rate, size, sparkline
 from lastgasp.report.html.markup import Markup, tag
+from lastgasp.report.package import package
 from lastgasp.report.visible import visible
 
 SURE = {Confidence.LOW: "uncertain", Confidence.MEDIUM: "likely", Confidence.HIGH: "sure"}
@@ -68,7 +71,7 @@ def _row(facts: Facts, growth: Growth, seconds: int, unit: str) -> Markup:
         tag("td", size(life.peak_bytes), class_="num"),
         tag("td", rate(verdict.per_s, seconds, unit) if leak else "–", class_="num"),
         tag("td", tag("span", verdict.shape.value, f" ({sure})" if leak else None, class_="verdict-cell")),
-        tag("td", _where(growth), tag("small", since(life, facts.span)) if leak else None),
+        tag("td", _where(growth), _follows(life), tag("small", since(life, facts.span)) if leak else None),
         class_="leak" if life.leaks else "suspect" if leak else None,
     )
 
@@ -80,12 +83,25 @@ def _where(growth: Growth) -> list[object]:
     said: list[object] = []
     for place in where.places[:PLACES]:
         if where.grown is None:
-            said.append(tag("div", size(place.bytes), " in ", tag("code", visible(place.name))))
+            said.append(tag("div", size(place.bytes), _of(place)))
         elif place.grown:
-            said.append(tag("div", size(place.grown, signed=True), " in ", tag("code", visible(place.name))))
+            said.append(tag("div", size(place.grown, signed=True), _of(place)))
     if where.grown is None:
         said.append(tag("small", "mappings read once: that tells where it is, not where it grew. "))
     return said
+
+
+def _of(place: Place) -> list[object]:
+    """In which mapping, and of which package that is."""
+    said: list[object] = [" in ", tag("code", visible(place.name))]
+    return said if place.owner is None else [*said, f" of {package(place.owner, visible)}"]
+
+
+def _follows(life: Life) -> Markup | None:
+    """Against what work it grows, where that is known."""
+    if life.follows is None or not told(life.follows):
+        return None
+    return tag("div", phrase(life.follows, visible), class_="follows")
 
 
 def _machine(facts: Facts, seconds: int, unit: str) -> Markup | None:

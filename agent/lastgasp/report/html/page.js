@@ -17,7 +17,7 @@ const SWAP_LINES = [
   { name: "swap", title: "swap used", swatch: "line-3", filled: true },
   { name: "swap_total", title: "SwapTotal", swatch: "line-total" },
 ];
-const LANE_APART = 26;
+const LANE_APART = 32;
 const LABELLED = new Set(["kill", "panic", "mark", "alert", "other"]);
 const SIGNS = { kill: "✖", panic: "✖", mark: "⚑", alert: "!", "alert-end": "·", run: "▸", other: "?", tune: "±", config: "c" };
 

@@ -18,7 +18,7 @@ from lastgasp import __version__
 from lastgasp.analysis.facts import Facts
 from lastgasp.report import limits, terminal, units
 from lastgasp.report.answer import answer
-from lastgasp.report.html import charts, events, kills, leaks
+from lastgasp.report.html import charts, events, kills, leaks, room
 from lastgasp.report.html.data import Contents, contents
 from lastgasp.report.html.markup import Markup, tag, trusted
 from lastgasp.report.screen import Screen
@@ -109,6 +109,8 @@ def _recording(one: Contents, number: int, total: int) -> Markup:
         _about(facts),
         charts.section(facts, one.charts, prefix),
         leaks.section(facts),
+        room.forecasts(facts),
+        room.groups(facts),
         kills.section(facts, one.kills, one.kills_left_out, prefix),
         events.section(one.happened, one.happened_left_out, facts, prefix),
         _next(facts),

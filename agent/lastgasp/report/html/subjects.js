@@ -77,7 +77,7 @@ class Lines {
   }
 
   written(amount) {
-    return this.share ? percent(amount / SHARE) : round(amount * 1024);
+    return this.share ? percent(amount / SHARE).replace(".0 ", " ") : round(amount * 1024);
   }
 
   shapes(chart) {

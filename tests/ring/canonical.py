@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 
 import lastgasp.ring
+from lastgasp.ring.definition import TableDefinition
 from lastgasp.ring.format import ABSENT
-from lastgasp.ring.payload import Decoder, Pairs, Series, TableDefinition
+from lastgasp.ring.payload import Decoder, Pairs, Series
 from lastgasp.ring.scan import Block, scan
 from lastgasp.timeline.load import newest_versions
 
@@ -130,14 +131,15 @@ class Row(Series):
         super().__init__(table.columns)
         self.lines = lines
         self.names = f" {escaped(table.name)} {quoted(key)} {quoted(label)}"
-        self.flat = self  # type: ignore[assignment]  # the decoder extends it
+        self.new = self  # type: ignore[assignment]  # the decoder adds to it
 
-    def append(self, at_ms: int, values: Sequence[int]) -> None:
-        self.extend(values)
-
-    def extend(self, values: Sequence[int]) -> None:
-        array("q", values)  # raises OverflowError, as a series does
+    def __iadd__(self, values: Sequence[int]) -> Row:
+        array("q", values)  # raises OverflowError, should the decoder not have
         self.lines.append(self.names + named(self.columns, values))
+        return self
+
+    def settle(self) -> None:
+        self.new_at.clear()
 
 
 def named(columns: Sequence[bytes], values: Sequence[int]) -> str:

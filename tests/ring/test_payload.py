@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
+from lastgasp.ring.definition import TableDefinition
 from lastgasp.ring.encoder import Encoder, pack_row, unpack_row
 from lastgasp.ring.format import ABSENT, EVENT, SAMPLE, put_bytes, put_signed, put_varint
-from lastgasp.ring.payload import Decoder, Pairs, Series, TableDefinition, varint
+from lastgasp.ring.parts import varint
+from lastgasp.ring.payload import Decoder, Pairs, Series
 
 EDGES = [0, 1, -1, 63, 64, -64, -65, 127, 128, 2**31, -(2**31), 2**62, -(2**62), 2**63 - 1, -(2**63) + 1]
 

@@ -144,6 +144,8 @@ NO_SENSE = {
     "a key beyond its record": record(2, b"\1\0\0\177k"),
     "a value over 64 bits": record(2, b"\1\0\0\1k\0\1" + b"\xff" * 9 + b"\2"),
     "a sum over 64 bits": record(2, b"\1" + ROW_K + b"\1\1" + b"\xfe" + b"\xff" * 8 + b"\1"),
+    "a sum over 64 bits by a small step": record(2, b"\1\0\0\1m\0\1\xfe" + b"\xff" * 8 + b"\1\2\1\2"),
+    "a sum over 64 bits by a small step behind a large one": record(2, b"\1\1\1\xfa" + b"\xff" * 8 + b"\1\1\1\2"),
     "a table without a number": record(1, b""),
     "attributes of a table that was not defined": record(3, b"\7\1k"),
     "attributes without a key": record(4, b"\0"),

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
-from typing import Protocol
+from struct import pack
+from typing import Protocol, Self
 
+from lastgasp.ring.definition import TableDefinition
 from lastgasp.ring.format import (
     ABSENT,
     ATTRIBUTES,
@@ -21,9 +23,14 @@ from lastgasp.ring.format import (
     SAMPLE_MORE,
     TABLE,
 )
+from lastgasp.ring.parts import byte_string, pairs, varint
 
-ZIGZAG = tuple((n >> 1) ^ -(n & 1) for n in range(128))
-MASKS_REMEMBERED = 4096
+# Signed integers by their varints of one byte; of two, by ``(second << 7) + first``: the first is 128 or more.
+ONE_BYTE = tuple((n >> 1) ^ -(n & 1) for n in range(128))
+TWO_BYTES = (0,) * 128 + tuple((n >> 1) ^ -(n & 1) for n in range(1 << 14))
+THREE_BYTES = (128 << 7) + 128  # the two highest bits, which say that more follows, when three are added like that
+TABLES_REMEMBERED = 256
+FAR = 1 << 62  # no number of differences of one or two bytes takes a value from below this beyond 64 bits
 Pairs = list[tuple[bytes, bytes]]
 
 
@@ -31,20 +38,32 @@ class Series:
     """The values of one row over time: ``at[i]`` (sample times, ms) with ``width`` values in ``flat`` each.
 
     A value that was absent is ``format.ABSENT``. Values hold from their time until the next one.
+
+    ``new_at`` and ``new`` are what a decoder found in the payload that it is at: lists grow five times as fast as
+    arrays, but take five times the memory. ``Decoder.feed`` leaves nothing there.
     """
 
-    __slots__ = ("at", "columns", "flat", "width")
+    __slots__ = ("at", "columns", "flat", "new", "new_at", "width")
 
     def __init__(self, columns: tuple[bytes, ...]) -> None:
         self.columns = columns
         self.width = len(columns)
         self.at = array("q")
         self.flat = array("q")
+        self.new_at: list[int] = []
+        self.new: list[int] = []
 
     def append(self, at_ms: int, values: Sequence[int]) -> None:
         """Add one point."""
         self.at.append(at_ms)
         self.flat.extend(values)
+
+    def settle(self) -> None:
+        """Move what is new to where it belongs. (``array.fromlist`` takes four times as long.)"""
+        self.at.frombytes(pack(f"{len(self.new_at)}q", *self.new_at))
+        self.flat.frombytes(pack(f"{len(self.new)}q", *self.new))
+        self.new_at.clear()
+        self.new.clear()
 
 
 class Sink(Protocol):
@@ -69,40 +88,29 @@ class Sink(Protocol):
         """The kernel said something."""
 
 
-class TableDefinition:
-    """A table as the payload defines it: names in order. ``present`` are the columns that a mask may choose."""
+class Growing(Protocol):
+    """A list of values, or what stands in for one."""
 
-    __slots__ = ("columns", "masks", "name", "present", "size", "some")
-
-    def __init__(self, name: bytes, columns: tuple[bytes, ...], present: int = -1) -> None:
-        self.name = name
-        self.columns = columns
-        self.size = (len(columns) + 7) >> 3
-        self.present = present & (1 << len(columns)) - 1
-        self.masks: dict[int, tuple[int, ...]] = {}
-        self.some: dict[int, TableDefinition] = {}
-
-    def chosen(self, mask: int) -> tuple[int, ...]:
-        """Column numbers of the bits set in ``mask``."""
-        known = self.masks.get(mask)
-        if known is None:
-            known = tuple(i for i in range(len(self.columns)) if mask >> i & 1)
-            if mask & ~self.present:
-                raise ValueError("a column that the table does not have, or a difference to an absent value")
-            if len(self.masks) < MASKS_REMEMBERED:
-                self.masks[mask] = known
-        return known
-
-    def with_only(self, present: int) -> TableDefinition:
-        """The table as rows have it whose other columns are absent."""
-        if present == self.present:
-            return self
-        if present not in self.some:
-            self.some[present] = TableDefinition(self.name, self.columns, present)
-        return self.some[present]
+    def __iadd__(self, values: list[int], /) -> Self: ...
 
 
-Row = tuple[TableDefinition, list[int], Series]
+class Guarded:
+    """Stands in for the ``new`` of a row with a value from which a small difference leads beyond 64 bits."""
+
+    __slots__ = ("series",)
+
+    def __init__(self, series: Series) -> None:
+        self.series = series
+
+    def __iadd__(self, values: list[int], /) -> Self:
+        """Add the values of a point. Raises OverflowError."""
+        array("q", values)
+        self.series.new += values
+        return self
+
+
+# Of a row: its table, the table's masks and bytes in a mask, the row's last values, new_at and new of its series.
+Row = tuple[TableDefinition, dict[int | bytes, tuple[int, ...]], int, list[int], list[int], Growing, Series]
 
 
 class Decoder:
@@ -121,6 +129,7 @@ class Decoder:
         self.blind = True
         self._tables: dict[int, TableDefinition] = {}
         self._rows: list[Row] = []
+        self._known: dict[bytes, TableDefinition] = {}  # by their definitions: each key block has them again
 
     def reset(self, blind: bool) -> None:
         """A key block begins, or (``blind``) blocks are missing."""
@@ -130,6 +139,13 @@ class Decoder:
 
     def feed(self, raw: bytes, base_ms: int) -> int:
         """Decode one payload whose times count from ``base_ms``. Returns the time of its last record."""
+        now = self._records(raw, base_ms)
+        for row in self._rows:
+            if row[4]:
+                row[6].settle()
+        return now
+
+    def _records(self, raw: bytes, base_ms: int) -> int:
         p, now, size = 0, base_ms, len(raw)
         try:
             while p < size:
@@ -160,8 +176,7 @@ class Decoder:
             self._sample(raw[p:end], now)
         elif kind == TABLE:
             number, p = varint(raw[:end], p)
-            names = raw[p:end].split(b" ")
-            self._tables[number] = TableDefinition(names[0], tuple(names[1:]))
+            self._tables[number] = self._defined(raw[p:end])
         elif kind in (ATTRIBUTES, END):
             number, p = varint(raw, p)
             key, p = byte_string(raw, p, end)
@@ -179,103 +194,94 @@ class Decoder:
         else:
             self.unknown += 1
 
-    def _sample(self, body: bytes, now: int) -> None:
-        """The hot loop of opening a recording: one turn a changed row, one inner turn a changed value."""
-        zigzag, rows = ZIGZAG, self._rows
+    def _defined(self, text: bytes) -> TableDefinition:
+        table = self._known.get(text)
+        if table is None:
+            if len(self._known) >= TABLES_REMEMBERED:
+                self._known.clear()
+            name, *columns = text.split(b" ")
+            table = self._known[text] = TableDefinition(name, tuple(columns))
+        return table
+
+    def _sample(self, raw: bytes, now: int) -> None:
+        """The hot loop of opening a recording: one turn a changed row, one inner turn a changed value.
+
+        The interpreter has faster ways for lists, tuples and local variables than for bytes and attributes.
+        """
+        one_byte, two_bytes, rows = ONE_BYTE, TWO_BYTES, self._rows
+        body = list(raw)
         self.sink.sample(now, body[0])
         p, size = 1, len(body)
+        if now >> 63 and size > 1 and body[1]:
+            raise OverflowError("a time beyond 64 bits")
         while p < size:
             reference = body[p]
             p += 1
             if reference > 127:
-                reference, p = varint(body, p - 1)
+                reference, p = varint(raw, p - 1)
             if not reference:
-                p = self._introduction(body, p, now)
+                p = self._introduction(raw, body, p, now)
                 continue
-            table, values, series = rows[reference - 1]
-            if table.size == 1:
+            table, masks, mask_size, values, new_at, new, series = rows[reference - 1]
+            mask: int | bytes
+            if mask_size == 1:
                 mask = body[p]
                 p += 1
             else:
-                mask = int.from_bytes(body[p : p + table.size], "little")
-                p += table.size
-                if p > size:
-                    raise IndexError
-            columns = table.masks.get(mask)
-            if columns is None:
-                columns = table.chosen(mask)
+                mask = raw[p : p + mask_size]
+                p += mask_size
+            columns = masks[mask] if mask in masks else table.chosen(raw[p - mask_size : p])
             for column in columns:
                 byte = body[p]
-                p += 1
                 if byte < 128:
-                    values[column] += zigzag[byte]
+                    values[column] += one_byte[byte]
+                    p += 1
+                elif (second := body[p + 1]) < 128:
+                    values[column] += two_bytes[(second << 7) + byte]
+                    p += 2
                 else:
-                    value = byte & 127
-                    shift = 7
-                    while True:
-                        byte = body[p]
-                        p += 1
-                        value |= (byte & 127) << shift
-                        if byte < 128:
-                            break
-                        shift += 7
+                    value, p = varint(raw, p)
                     values[column] += (value >> 1) ^ -(value & 1)
-            series.at.append(now)
-            series.flat.extend(values)
+                    if not -FAR < values[column] < FAR:
+                        new = Guarded(series)
+                        rows[reference - 1] = (table, masks, mask_size, values, new_at, new, series)
+            new_at.append(now)
+            new += values
 
-    def _introduction(self, body: bytes, p: int, now: int) -> int:
-        number, p = varint(body, p)
+    def _introduction(self, raw: bytes, body: list[int], p: int, now: int) -> int:
+        """A row begins; returns the position behind it. There are 20 in a hundred samples, with many values each."""
+        one_byte, two_bytes = ONE_BYTE, TWO_BYTES
+        number, p = varint(raw, p)
         table = self._tables[number]
-        key, p = byte_string(body, p, len(body))
-        label, p = byte_string(body, p, len(body))
-        mask = int.from_bytes(body[p : p + table.size], "little")
+        key, p = byte_string(raw, p, len(raw))
+        label, p = byte_string(raw, p, len(raw))
+        mask = raw[p : p + table.size]
         columns = table.chosen(mask)
         p += table.size
-        if p > len(body):
-            raise IndexError
         values = [ABSENT] * len(table.columns)
+        far = False
         for column in columns:
-            value, p = varint(body, p)
-            values[column] = (value >> 1) ^ -(value & 1)
+            byte = body[p]
+            if byte < 128:
+                values[column] = one_byte[byte]
+                p += 1
+            elif (second := body[p + 1]) < 128:
+                values[column] = two_bytes[(second << 7) + byte]
+                p += 2
+            else:
+                if (third := body[p + 2]) < 128:
+                    value = (third << 14) + (second << 7) + byte - THREE_BYTES
+                    p += 3
+                else:
+                    value, p = varint(raw, p)
+                    far = far or value >> 63 > 0
+                values[column] = (value >> 1) ^ -(value & 1)
         series = self.sink.series(table, key, label)
-        self._rows.append((table.with_only(mask), values, series))
-        series.append(now, values)
+        if now >> 63:
+            raise OverflowError("a time beyond 64 bits")
+        new: Growing = Guarded(series) if far else series.new
+        table = table.with_only(int.from_bytes(mask, "little"))
+        self._rows.append((table, table.masks, table.size, values, series.new_at, new, series))
+        series.new_at.append(now)
+        new += values
         return p
-
-
-def varint(data: bytes, p: int) -> tuple[int, int]:
-    """The unsigned LEB128 integer at ``p`` and the position behind it. Raises IndexError, ValueError (> 64 bits)."""
-    byte = data[p]
-    p += 1
-    if byte < 128:
-        return byte, p
-    value, shift = byte & 127, 7
-    while True:
-        byte = data[p]
-        p += 1
-        value |= (byte & 127) << shift
-        if byte < 128:
-            if value >> 64:
-                raise ValueError("varint over 64 bits")
-            return value, p
-        shift += 7
-        if shift > 63:
-            raise ValueError("varint over 64 bits")
-
-
-def byte_string(data: bytes, p: int, end: int) -> tuple[bytes, int]:
-    """A length and so many bytes. Raises IndexError where that reaches beyond ``end``."""
-    length, p = varint(data, p)
-    if p + length > end:
-        raise IndexError("byte string beyond its record")
-    return data[p : p + length], p + length
-
-
-def pairs(data: bytes, p: int, end: int) -> Pairs:
-    """Names with values up to ``end``."""
-    found = []
-    while p < end:
-        name, p = byte_string(data, p, end)
-        value, p = byte_string(data, p, end)
-        found.append((name, value))
-    return found

@@ -14,8 +14,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
+from lastgasp.ring.definition import TableDefinition
 from lastgasp.ring.format import SAMPLE_MORE, SAMPLE_PROCESSES, SAMPLE_SYSTEM, VERSION
-from lastgasp.ring.payload import Decoder, Pairs, Series, TableDefinition
+from lastgasp.ring.payload import Decoder, Pairs, Series
 from lastgasp.ring.scan import Block, Scan, scan
 from lastgasp.timeline.model import Boot, Event, Gap, Message, Process, Recording
 from lastgasp.timeline.source import STDIN, SourceError, opened

@@ -7,7 +7,8 @@ import sys
 from typing import TYPE_CHECKING
 
 from lastgasp.analysis.facts import Facts, gather
-from lastgasp.cli import page_file
+from lastgasp.analysis.ownership.assign import assign
+from lastgasp.cli import ownership, page_file
 from lastgasp.report import as_json, terminal, units
 from lastgasp.report.answer import answer
 from lastgasp.report.html import page
@@ -23,6 +24,7 @@ examples:
   lastgasp report pulled/                every recording in a folder
   ssh device lastgasp-agent dump | lastgasp report -
   lastgasp report ring.lgr --html report.html
+  lastgasp report ring.lgr --sysroot output/staging     with packages and versions
   lastgasp report --json ring.lgr | jq '.recordings[0].answer'
 """
 
@@ -44,16 +46,24 @@ def add(commands: _SubParsersAction[argparse.ArgumentParser]) -> argparse.Argume
         metavar="FILE",
         help="a page with charts for a browser, in one file (- for standard output); overwrites an earlier page only",
     )
+    ownership.add_options(parser)
     parser.set_defaults(run=run)
     return parser
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the report. Raises LoadError for the first path that holds no recording; nothing is printed then."""
+    """Print the report. Raises LoadError for the first path that holds no recording, and OwnershipError.
+
+    Nothing is printed then.
+    """
     if options.html:
         page_file.check(options.html)
+    owners = ownership.owners(options)
     recordings = [recording for path in options.paths for recording in load(path)]
     found = [gather(recording) for recording in recordings]
+    if owners is not None:
+        for recording, facts in zip(recordings, found, strict=True):
+            assign(recording, [growth.worst for growth in facts.growth], owners)
     if options.html:
         text = page.render(recordings, found)
         page_file.write(options.html, text)

@@ -11,31 +11,40 @@ from collections.abc import Callable, Sized
 from lastgasp.analysis.facts import Facts
 from lastgasp.analysis.growth import Growth, Life
 from lastgasp.analysis.memory import ANONYMOUS, KernelGrowth
+from lastgasp.analysis.oom.before import Before
 from lastgasp.analysis.oom.events import OomEvent
+from lastgasp.analysis.oom.kills import Explanation
 from lastgasp.analysis.shape.trend import Confidence, Shape
-from lastgasp.analysis.times import Span
-from lastgasp.report import follows, forecast, units
-from lastgasp.report.visible import fit
+from lastgasp.report import follows, forecast, units, why
+from lastgasp.report.places import main_place, mapping_name, owner_of, since
+
+__all__ = ["answer", "main_place", "mapping_name", "since", "unlike"]
 
 Text = Callable[[bytes], str]
 DOES = {Confidence.LOW: "may leak", Confidence.MEDIUM: "probably leaks", Confidence.HIGH: "leaks"}
-AT_ONCE_MS = 2_000
 SUSPICIOUS_BYTES = 256 * 1024  # growth that is worth a suspicion in the answer
-MAPPING_WIDTH = 40
-PLACE_SHARE = 0.2  # of the growth: below, a mapping is not worth a place in the answer
 
 
 def answer(facts: Facts, text: Text) -> list[str]:
-    """The sentences; the first is the one that matters most."""
+    """The sentences; the first is the one that matters most.
+
+    Where nobody leaks beyond doubt, or another is to blame, what explains the kill comes first: in those words that
+    ``lastgasp oom`` has for it.
+    """
     found = []
     leaks = facts.leaks
+    kill = unlike(facts)
+    if kill is not None:
+        found += why.sentences(kill, text)
+        taken = why.took_much(kill, facts.span, text)
+        found += [taken] if taken else []
     if leaks:
         found.append(_leak(facts, leaks[0], text))
         followed = follows.sentence("It", leaks[0].worst.follows, text)
         found += [followed] if followed else []
         if leaks[1:]:
             found.append(f"Also leaking: {_list([_who(growth.worst, text) for growth in leaks[1:4]], leaks[4:])}.")
-    if facts.machine_leaks:
+    if facts.machine_leaks and kill is None:
         found.append(_kernel(facts, facts.machine_leaks[0], text, bool(leaks)))
     if not found:
         suspects = [growth for growth in facts.suspicions if growth.worst.verdict.grown >= SUSPICIOUS_BYTES]
@@ -45,7 +54,28 @@ def answer(facts: Facts, text: Text) -> list[str]:
             found.append(_nobody(facts))
     foreseen = forecast.sentence(facts, text)
     found += [foreseen] if foreseen else []
-    return found + _kills(facts, leaks[0].worst if leaks else None, text)
+    return found + _kills(facts, leaks[0].worst if leaks else None, text, kill is not None)
+
+
+def unlike(facts: Facts) -> Explanation | None:
+    """The kill that is not explained by the leak that is told first, or by any; None: there is none of the kind."""
+    recorded = [one for one in facts.explained if one.before is not None and one.before.recorded_ms > 0]
+    if not recorded:
+        return None
+    blaming = [one for one in recorded if one.before is not None and one.before.blamed]
+    first = (blaming or recorded)[0]
+    before = first.before
+    if not facts.leaks:
+        return None if facts.machine_leaks and not _blames_program(before) else first
+    if before is None or not before.blamed:
+        return None
+    if before.program is not None:
+        return None if before.program.name in [growth.name for growth in facts.leaks] else first
+    return first if before.grown[0] > facts.leaks[0].worst.verdict.grown else None
+
+
+def _blames_program(before: Before | None) -> bool:
+    return before is not None and before.blamed and before.program is not None
 
 
 def _leak(facts: Facts, growth: Growth, text: Text) -> str:
@@ -59,34 +89,11 @@ def _leak(facts: Facts, growth: Growth, text: Text) -> str:
     )
     place = main_place(life)
     if place is not None:
-        sentence += f", {units.percent(place[1])} of it in {mapping_name(place[0], text)}"
+        sentence += f", {units.percent(place[1])} of it in {mapping_name(place[0], text)}{owner_of(life, text)}"
     sentence += f"; {since(life, facts.span)}."
     if growth.leaking > 1:
         sentence += f" It did so in {growth.leaking} of its {growth.lives} lives."
     return sentence
-
-
-def main_place(life: Life) -> tuple[bytes, float] | None:
-    """The mapping that grew most and its share; None when none did, or nobody looked twice."""
-    where = life.where
-    if where is None or not where.places or where.grown is None or where.grown <= 0:
-        return None
-    place = where.places[0]
-    return (place.name, place.share) if place.share is not None and place.share >= PLACE_SHARE else None
-
-
-def mapping_name(name: bytes, text: Text) -> str:
-    """What to call a mapping: a file by its last name, others as the kernel does."""
-    return fit(text(name.rpartition(b"/")[2] or name), MAPPING_WIDTH)
-
-
-def since(life: Life, span: Span) -> str:
-    """Since when it has been growing."""
-    if life.since.uptime_ms - life.first.uptime_ms > AT_ONCE_MS:
-        return f"since {units.near(life.since, span)}"
-    if life.started:
-        return f"since it started at {units.near(life.first, span)}"
-    return f"since before the recording began at {units.near(life.first, span)}"
 
 
 def _kernel(facts: Facts, growth: KernelGrowth, text: Text, also: bool) -> str:
@@ -126,14 +133,15 @@ def _nobody(facts: Facts) -> str:
     return f"Nobody leaks: {units.count(programs.total, 'program')}, {_list(parts)}."
 
 
-def _kills(facts: Facts, leaker: Life | None, text: Text) -> list[str]:
+def _kills(facts: Facts, leaker: Life | None, text: Text, told: bool) -> list[str]:
+    """Who was killed; ``told``: the first kill is told already."""
     kills = [event for event in facts.ooms if not event.before_recording]
     earlier = [event for event in facts.ooms if event.before_recording and event.victim is not None]
     found = [f"The kernel panicked for want of memory: {event.panic}." for event in kills if event.panic]
     victims = [event for event in kills if event.victim is not None]
-    if len(victims) == 1:
+    if len(victims) == 1 and not told:
         found.append(_one_kill(facts, victims[0], leaker, text))
-    elif victims:
+    elif len(victims) > 1:
         names = Counter(text(event.victim or b"") for event in victims)
         each = [f"{name} ({number} times)" if number > 1 else name for name, number in names.most_common()]
         span = f"between {units.near(victims[0].at, facts.span)} and {units.near(victims[-1].at, facts.span)}"
@@ -141,7 +149,7 @@ def _kills(facts: Facts, leaker: Life | None, text: Text) -> list[str]:
     unseen = (facts.kills_counted or 0) - len(victims)
     if unseen > 0:
         found.append(f"The kernel counted {units.count(unseen, 'OOM kill')} whose messages were not recorded.")
-    elif not found:
+    elif not found and not victims:
         found.append("Nobody was killed for memory." if facts.kills_counted is not None else "No OOM kill was seen.")
     if earlier:
         last = earlier[-1]

@@ -6,8 +6,8 @@ from lastgasp.analysis.facts import Facts
 from lastgasp.analysis.growth import Growth, Life
 from lastgasp.analysis.shape.trend import Confidence, Shape
 from lastgasp.report import units
-from lastgasp.report.answer import main_place, mapping_name
 from lastgasp.report.follows import phrase, told
+from lastgasp.report.places import main_place, mapping_name
 from lastgasp.report.screen import Screen
 
 NAMES = 19

@@ -15,9 +15,10 @@ from lastgasp.analysis.runs import Happening
 from lastgasp.analysis.shape.verdict import Confidence, Shape
 from lastgasp.analysis.times import Moment
 from lastgasp.report import follows, forecast, limits, units, when
-from lastgasp.report.answer import answer, mapping_name, since
+from lastgasp.report.answer import answer
 from lastgasp.report.follows import Text
 from lastgasp.report.package import package
+from lastgasp.report.places import mapping_name, since
 from lastgasp.report.screen import Screen
 
 LEAKERS, SUSPECTS, OTHERS = 8, 8, 12

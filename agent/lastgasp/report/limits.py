@@ -7,7 +7,7 @@ from lastgasp.analysis.facts import Facts
 from lastgasp.analysis.growth import Life
 from lastgasp.analysis.pace import Reason
 from lastgasp.report import units, why
-from lastgasp.report.answer import main_place, mapping_name
+from lastgasp.report.places import main_place, mapping_name
 from lastgasp.report.screen import Screen
 
 HOLES_SHOWN = 5

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lastgasp.analysis.facts import Facts
 from lastgasp.report import forecast, growth, kills, limits, next_victim, when, why
-from lastgasp.report.answer import answer
+from lastgasp.report.answer import answer, unlike
 from lastgasp.report.screen import Screen
 
 
@@ -17,7 +17,7 @@ def draw(screen: Screen, facts: Facts) -> None:
     screen.wrap(f"From    {screen.text(facts.file)}", "", "        ")
     when.machine(screen, facts)
     when.span(screen, facts)
-    why.section(screen, facts)
+    why.section(screen, facts, unlike(facts))
     growth.memory(screen, facts)
     growth.who_grew(screen, facts)
     forecast.section(screen, facts)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from lastgasp.analysis.advice.piece import Evidence, Leak
 from lastgasp.analysis.advice.together import main_event, together
 from lastgasp.analysis.facts import Facts
+from lastgasp.analysis.oom.before import took
 from lastgasp.analysis.oom.kills import Explanation
 from lastgasp.analysis.shape.verdict import Shape
+from lastgasp.analysis.times import Span
 from lastgasp.report import advice as advised
 from lastgasp.report import units
 from lastgasp.report.follows import Text
@@ -14,22 +16,37 @@ from lastgasp.report.oom.answer import answer
 from lastgasp.report.screen import Screen
 
 KILLS = 2  # told in full
+ALSO = 2
 
 
-def sentences(facts: Facts, one: Explanation, text: Text) -> list[str]:
+def sentences(one: Explanation, text: Text) -> list[str]:
     """What ``lastgasp oom`` answers to this report."""
     return answer(one.report, one.choice, one.cause, text, one.before)
 
 
-def section(screen: Screen, facts: Facts) -> None:
-    """The first kills, explained."""
-    if not facts.explained:
+def took_much(one: Explanation, span: Span, text: Text) -> str | None:
+    """Who else took much memory in the time before; None: nobody."""
+    before = one.before
+    if before is None or not before.also:
+        return None
+    at_ms = before.at.uptime_ms
+    lives = sorted(before.also, key=lambda life: took(life, at_ms), reverse=True)[:ALSO]
+    said = [f"{text(life.name)} (pid {life.pid}) took {units.size(took(life, at_ms))}" for life in lives]
+    return f"In the {units.duration(before.recorded_ms)} before, {' and '.join(said)}."
+
+
+def section(screen: Screen, facts: Facts, told: Explanation | None) -> None:
+    """The first kills, explained, but for the one that is ``told`` already."""
+    rest = [one for one in facts.explained if one is not told]
+    if not rest:
         return
     screen.heading("WHY THE KERNEL KILLED")
-    for one in facts.explained[:KILLS]:
+    for one in rest[:KILLS]:
         when = units.near(one.at, facts.span)
-        screen.wrap(f"{when}  {' '.join(sentences(facts, one, screen.text))}", "  ", "    ")
-    more = len([event for event in facts.ooms if not event.before_recording]) - KILLS
+        screen.wrap(f"{when}  {' '.join(sentences(one, screen.text))}", "  ", "    ")
+    more = (
+        len({event.at for event in facts.ooms if not event.before_recording}) - len(facts.explained) + len(rest) - KILLS
+    )
     if more > 0:
         screen.line(f"  {units.count(more, 'more event')}: lastgasp oom explains each", "dim")
 

@@ -9,8 +9,8 @@ from lastgasp.analysis.oom.minutes import LAST_MS, STARTED, Happened
 from lastgasp.analysis.shape.trend import Confidence, Shape, Verdict
 from lastgasp.analysis.times import Span
 from lastgasp.report import units
-from lastgasp.report.answer import main_place, mapping_name, since
 from lastgasp.report.oom.words import Text, who
+from lastgasp.report.places import main_place, mapping_name, since
 from lastgasp.report.screen import Screen
 from lastgasp.report.when import KINDS
 

@@ -1,0 +1,101 @@
+"""``report``, ``leaks`` and ``oom`` say the same of the same recording: who is to blame, how fast, since when, why."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lastgasp.analysis.facts import Facts, gather
+from lastgasp.analysis.oom.before import Finding
+from lastgasp.analysis.shape.verdict import Shape
+from lastgasp.report.answer import answer, unlike
+from lastgasp.report.leaks import Question
+from lastgasp.report.leaks import said as said_of_leaks
+from lastgasp.report.oom.page import sentences
+from lastgasp.report.oom.recorded import Recorded, explained
+from lastgasp.report.visible import visible
+from lastgasp.report.why import sentences as why
+from lastgasp.timeline.load import load
+from oomstories import STORIES as OOM_STORIES
+from stories import STORIES
+
+RECORDINGS = sorted((Path(__file__).parents[1] / "recordings").rglob("*.ring.gz"))
+
+
+def understood(path: Path) -> tuple[Facts, list[Recorded]]:
+    (recording,) = load(str(path))
+    facts = gather(recording)
+    return facts, list(explained(recording, facts))
+
+
+def agree(facts: Facts, events: list[Recorded]) -> int:
+    """Assert that they do; how many kills there were to compare."""
+    of_report = answer(facts, visible)
+    assert said_of_leaks(facts, Question(), visible) == of_report
+    told = [one for one in events if one.explained.before is not None][: len(facts.explained)]
+    for mine, event in zip(facts.explained, told, strict=True):
+        assert why(mine, visible) == sentences(event.explained, visible)
+    kill = unlike(facts)
+    if kill is not None:
+        assert of_report[: len(why(kill, visible))] == why(kill, visible)
+    leaks = {growth.name: growth.worst for growth in facts.leaks}
+    first: set[bytes] = set()
+    for event in told:
+        before = event.explained.before
+        assert before is not None
+        life = before.program
+        if before.finding is not Finding.LEAKS or life is None:
+            continue
+        assert life.name in leaks or life.name in " ".join(of_report).encode()
+        mine_ = leaks.get(life.name)
+        if mine_ is None or mine_.key != life.key or life.name in first:
+            continue
+        first.add(life.name)
+        if mine_.verdict.until_ms == life.verdict.until_ms:
+            assert mine_.verdict == life.verdict
+            assert mine_.since == life.since
+            assert mine_.judged_bytes == life.to_bytes
+    return len(told)
+
+
+@pytest.mark.parametrize("path", RECORDINGS, ids=lambda path: path.name.removesuffix(".ring.gz"))
+def test_real_recordings_are_told_alike(path: Path) -> None:
+    facts, events = understood(path)
+    agree(facts, events)
+
+
+@pytest.mark.parametrize("name", ["adj-down", "memcg-adj", "protected-leaker"])
+def test_the_leak_of_a_real_kill_has_one_figure(name: str) -> None:
+    """That of the time before the kill, in the report as in the explanation."""
+    path = next(path for path in RECORDINGS if path.name == f"armhf-6.1-{name}.ring.gz")
+    facts, events = understood(path)
+    before = events[0].explained.before
+    assert before is not None and before.program is not None
+    mine = facts.leaks[0].worst
+    assert (mine.pid, mine.verdict, mine.judged_bytes) == (
+        before.program.pid,
+        before.program.verdict,
+        before.program.to_bytes,
+    )
+
+
+@pytest.mark.parametrize("story", sorted(STORIES))
+def test_stories_are_told_alike(story: str, tmp_path: Path) -> None:
+    STORIES[story](tmp_path / "story.lgr")
+    agree(*understood(tmp_path / "story.lgr"))
+
+
+@pytest.mark.parametrize("story", sorted(OOM_STORIES))
+def test_kills_are_told_alike(story: str, tmp_path: Path) -> None:
+    OOM_STORIES[story](tmp_path / "story.lgr")
+    assert agree(*understood(tmp_path / "story.lgr"))
+
+
+@pytest.mark.parametrize("path", RECORDINGS, ids=lambda path: path.name.removesuffix(".ring.gz"))
+def test_growth_and_time_give_the_rate_beside_them(path: Path) -> None:
+    facts, _ = understood(path)
+    verdicts = [growth.worst.verdict for growth in facts.growth] + [one.verdict for one in facts.kernel_growth]
+    for verdict in verdicts:
+        if verdict.shape is Shape.LEAK and verdict.grown > 0:
+            assert verdict.per_s * (verdict.until_ms - verdict.since_ms) == pytest.approx(verdict.grown * 1000)

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from lastgasp.analysis.facts import Facts
+from lastgasp.analysis.forecast import Forecast
 from lastgasp.analysis.growth import Growth
 from lastgasp.analysis.memory import KernelGrowth
+from lastgasp.analysis.oom.cause import Case
 from lastgasp.analysis.shape.verdict import LIKELY_BYTES, Shape
 from lastgasp.analysis.times import Moment
 from lastgasp.timeline.model import Boot, Recording
@@ -37,7 +39,7 @@ class Cause:
     """One thing that is wrong with a device, or that nothing is."""
 
     kind: Kind
-    name: bytes | None = None  # the program, the kind of memory, who was killed
+    name: bytes | None = None  # the program, the kind of memory; of a kill without a leak the kind of shortage (a Case)
     sure: bool = True  # else a suspicion
     per_s: float | None = None  # bytes a second that it grows by
     place: bytes | None = None  # the mapping that grows most, or the slab cache
@@ -69,6 +71,7 @@ class Device:
     samples: int
     ram_bytes: int | None
     available_bytes: int | None  # the lowest
+    runs_out: Forecast | None  # what of it runs out of memory first, if anything does
     kills: int | None  # by the OOM killer, panics included; None: the kernel doesn't count them, and none was seen
     victims: list[bytes]  # whose kill was recorded, in the order of time
     causes: list[Cause]  # the worst first; at least one
@@ -137,6 +140,7 @@ def summary(recording: Recording, facts: Facts) -> Device:
         facts.span.samples,
         facts.machine.total_bytes,
         available,
+        _first_to_run_out(facts),
         _kills(facts),
         [event.victim for event in facts.ooms if event.victim is not None and not event.before_recording],
         causes,
@@ -151,8 +155,7 @@ def join(devices: Iterable[Device]) -> Fleet:
     for device in every:
         firmwares.setdefault(device.firmware, []).append(device)
         for cause in _once(device.causes):
-            name = cause.name if cause.kind in (Kind.LEAK, Kind.MACHINE) else None
-            share = shares.setdefault((cause.kind, name), Share(cause.kind, name, []))
+            share = shares.setdefault((cause.kind, cause.name), Share(cause.kind, cause.name, []))
             (share.sure if cause.sure else share.perhaps).append(device)
     for (kind, name), share in shares.items():
         found = [
@@ -190,17 +193,28 @@ def _causes(facts: Facts) -> list[Cause]:
     suspects = [growth for growth in facts.suspicions if growth.worst.verdict.grown >= LIKELY_BYTES]
     found += [_leak(growth, False) for growth in suspects]
     if not found and _kills(facts):
-        victim = next((event for event in facts.ooms if event.victim is not None and not event.before_recording), None)
-        found.append(
-            Cause(Kind.KILLED, victim.victim if victim else None, boot=victim.at.boot if victim is not None else None)
-        )
-    found += [_leak(growth, False) for growth in suspects]
+        found += _by_kill(facts) or [Cause(Kind.KILLED)]
     if found:
         return found
     programs = facts.programs
     unjudged = programs.too_short + sum(growth.worst.verdict.shape is Shape.TOO_SHORT for growth in facts.growth)
     judged = programs.total > unjudged and facts.span.samples
     return [Cause(Kind.NOTHING if judged else Kind.UNKNOWN)]
+
+
+def _by_kill(facts: Facts) -> list[Cause]:
+    """What the first report of a kill says: who is to blame by the recording before it, else the kind of shortage."""
+    for one in facts.explained:
+        before, boot = one.before, one.at.boot
+        if before is None or not before.recorded_ms:
+            continue
+        if before.blamed and before.program is not None:
+            return [Cause(Kind.LEAK, before.program.name, per_s=before.per_s, boot=boot)]
+        if before.blamed and before.machine is not None:
+            return [replace(_machine(before.machine), sure=True, per_s=before.per_s)]
+        told = one.cause.case not in (Case.UNKNOWN, Case.CUT)
+        return [Cause(Kind.KILLED, one.cause.case.encode() if told else None, boot=boot)]
+    return []
 
 
 def _leak(growth: Growth, sure: bool) -> Cause:
@@ -216,6 +230,11 @@ def _leak(growth: Growth, sure: bool) -> Cause:
 def _machine(growth: KernelGrowth) -> Cause:
     place = growth.caches[0][0] if growth.caches else None
     return Cause(Kind.MACHINE, growth.name.encode(), growth.leaks, growth.verdict.per_s, place, growth.since.boot)
+
+
+def _first_to_run_out(facts: Facts) -> Forecast | None:
+    known = [one for one in facts.forecasts if one.in_ms is not None]
+    return min(known, key=lambda one: one.in_ms or 0, default=None)
 
 
 def _kills(facts: Facts) -> int | None:

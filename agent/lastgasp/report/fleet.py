@@ -10,8 +10,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from lastgasp.analysis.fleet import Device, Firmware, Fleet, Kind, Share
+from lastgasp.analysis.oom.cause import Case
 from lastgasp.report import units
 from lastgasp.report.as_json import plain
+from lastgasp.report.forecast import SOON_MS, within
+from lastgasp.report.oom.words import SHORT
 from lastgasp.report.screen import WIDTH, Screen
 from lastgasp.report.visible import columns, visible
 
@@ -19,6 +22,7 @@ FORMAT = 1
 NAMED = 4  # files that are no recording, and copies
 CAUSES = 12
 PLACES = 3
+SOONEST = 5
 LABEL, TIME, SAMPLES, LEFT, KILLS = 16, 10, 7, 9, 5
 TITLE = f"  {'device':{LABEL}} {'time':>{TIME}} {'samples':>{SAMPLES}} {'min avail':>{LEFT}} {'kills':>{KILLS}}  what"
 ENDING = re.compile(r"(\.(?:ring|lgr|img|bin|ext[234]))?(\.gz)?$")
@@ -43,6 +47,7 @@ def draw(screen: Screen, fleet: Fleet, unread: Unread) -> None:
     if len(fleet.causes) > CAUSES:
         screen.line(f"  {units.count(len(fleet.causes) - CAUSES, 'more cause')}; --json tells of them", "dim")
     labels = _labels(fleet, screen.text)
+    _runs_out(screen, fleet, labels)
     for firmware, devices in fleet.firmwares:
         troubled = sum(device.troubled for device in devices)
         counted = f"{units.count(len(devices), 'recording')}, {troubled or 'none'} with a leak or a kill"
@@ -96,7 +101,9 @@ def _what(share: Share, text: Text) -> str:
         does = "leaks" if share.sure else "may leak"
         return f"{name} {does}" + (f" in {_place(share.places[0][0], text)}" if len(share.places) == 1 else "")
     if share.kind is Kind.MACHINE:
-        return f"{name} grows" + (f" ({text(share.places[0][0])})" if len(share.places) == 1 else "")
+        return f"{name}{f' ({text(share.places[0][0])})' if len(share.places) == 1 else ''}: growth"
+    if share.kind is Kind.KILLED and share.name is not None:
+        return f"killed, and nobody leaks: {_short(share.name)}"
     return share.kind.value
 
 
@@ -129,14 +136,15 @@ def _device(screen: Screen, device: Device, label: str) -> None:
 def _cause(device: Device, text: Text) -> str:
     """Its worst one, in few words."""
     worst = device.causes[0]
-    rate = units.rate(worst.per_s, device.recorded_ms) if worst.per_s is not None else ""
+    rate = units.rate(worst.per_s, device.recorded_ms) if worst.per_s else ""
     name = text(worst.name) if worst.name is not None else ""
     if worst.kind is Kind.LEAK:
         return f"{name} {'leaks' if worst.sure else 'leaks?'} {rate}"
     if worst.kind is Kind.MACHINE:
-        return f"{name} +{rate}"
+        return f"+{rate} {name}" if rate else f"{name} grows"
     if worst.kind is Kind.KILLED:
-        return f"killed {name}, no leak" if name else "killed, no leak"
+        victim = f" {text(device.victims[0])}" if device.victims else ""
+        return _short(worst.name) if worst.name is not None else f"killed{victim}, no leak"
     return worst.kind.value
 
 
@@ -154,6 +162,25 @@ def _labels(fleet: Fleet, text: Text) -> dict[int, str]:
         own = device.host if device.host and hosts[device.host] == 1 else None
         found[id(device)] = text(own if own is not None else short[id(device)])
     return found
+
+
+def _short(case: bytes) -> str:
+    return SHORT[Case(case.decode())]
+
+
+def _runs_out(screen: Screen, fleet: Fleet, labels: dict[int, str]) -> None:
+    """The devices that run out of memory first, if all goes on."""
+    known = [(device, one) for device in fleet.devices if (one := device.runs_out) is not None]
+    soon = [(device, one) for device, one in known if (one.in_ms or 0) < SOON_MS]
+    if not soon:
+        return
+    screen.heading("NEXT TO RUN OUT (from the end of its recording, if all goes on)")
+    soon.sort(key=lambda item: item[1].in_ms or 0)
+    for device, one in soon[:SOONEST]:
+        who = "" if one.group is None else f"group {screen.text(one.group)} "
+        screen.wrap(f"{screen.fit(_tail(screen, labels[id(device)], LABEL), LABEL)} {who}{within(one)}", "  ", " " * 19)
+    if len(soon) > SOONEST:
+        screen.line(f"  {units.count(len(soon) - SOONEST, 'more recording')} within {units.duration(SOON_MS)}", "dim")
 
 
 def _tail(screen: Screen, label: str, width: int) -> str:

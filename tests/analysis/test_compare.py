@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -12,15 +13,17 @@ import pytest
 import firmware
 from lastgasp.analysis.compare.conditions import Doubt
 from lastgasp.analysis.compare.diff import Comparison, diff
-from lastgasp.analysis.compare.levels import BLOCKS, Level, Points, added, levels
+from lastgasp.analysis.compare.levels import BLOCKS, Level, Points, added, cut, levels
 from lastgasp.analysis.compare.match import matched
 from lastgasp.analysis.compare.noise import COUNT, MEMORY, Change, compare
 from lastgasp.analysis.compare.programs import Presence, ProgramDiff
 from lastgasp.analysis.compare.sides import Runs
 from lastgasp.analysis.compare.slopes import Evidence, Turn, slope
+from lastgasp.analysis.compare.usage import programs
 from lastgasp.analysis.facts import gather
 from lastgasp.analysis.shape.trend import Confidence, Shape, Verdict
 from lastgasp.timeline.model import Process, Recording
+from scene import Scene
 
 KB, MB = 1 << 10, 1 << 20
 FALSE_ALARMS = 0.01  # of the programs of two runs of one firmware, at most
@@ -77,6 +80,29 @@ def test_the_sum_of_any_curves_is_their_sum_at_any_time() -> None:
             living = [values[sum(t <= at for t in times) - 1] for times, values, end in curves if times[0] <= at < end]
             held = [value for when, value in total if when <= at]
             assert (held[-1] if held else None) == (sum(living) if living else None), f"seed {seed}, at {at}"
+
+
+def test_nothing_is_known_in_a_hole() -> None:
+    points: Points = [(0, 5), (100, 6), (250, 7), (900, 8)]
+    assert cut(points, [(200, 300)]) == [(0, 5), (100, 6), (201, None), (300, 7), (900, 8)]
+    assert cut(points, [(50, 100)]) == [(0, 5), (51, None), (100, 6), (250, 7), (900, 8)]
+    assert cut(points, [(300, 400), (500, 900)])[2:] == [(250, 7), (301, None), (400, 7), (501, None), (900, 8)]
+    assert cut([(500, 1)], [(0, 400)]) == [(500, 1)]
+    assert cut([(500, 1)], [(500, 900)]) == [(500, 1), (501, None), (900, 1)]
+
+
+def test_a_process_that_ended_while_the_agent_did_not_run_is_not_counted_on(tmp_path: Path) -> None:
+    scene = Scene(tmp_path / "ring", slots=128, interval_s=5).boot()
+    scene.run(200, b"sensord", 4096)
+    scene.record(100).stop()
+    del scene.programs[200]
+    scene.at_s += 60
+    scene.start()
+    scene.run(201, b"sensord", 4096)
+    scene.record(100).stop()
+    (program,) = [one for one in programs(scene.load()) if one.name == b"sensord"]
+    (use,) = program.uses
+    assert (use.lives, use.memory.peak.value, use.processes.peak.value) == (2, 4 * MB, 1)
 
 
 def test_all_blocks_of_a_long_curve_are_filled() -> None:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from lastgasp.analysis.compare.diff import Comparison, diff
 from lastgasp.analysis.compare.sides import Side
 from lastgasp.analysis.facts import Facts, gather
-from lastgasp.report import diff as drawn
 from lastgasp.report.as_json import plain
+from lastgasp.report.diff import page
+from lastgasp.report.diff.answer import answer, next_steps
 from lastgasp.report.screen import Screen
 from lastgasp.report.visible import visible
 from lastgasp.timeline.load import LoadError, load
@@ -59,7 +60,7 @@ def run(options: argparse.Namespace) -> int:
         sys.stdout.write(_json(compared, options.old, options.new))
     else:
         screen = Screen.on(sys.stdout)
-        drawn.draw(screen, compared, options.old, options.new)
+        page.draw(screen, compared, options.old, options.new)
         sys.stdout.write(str(screen))
     return 0
 
@@ -74,8 +75,8 @@ def _side(path: str) -> list[tuple[Recording, Facts]]:
 def _json(compared: Comparison, old: str, new: str) -> str:
     found = {
         "lastgasp_diff": FORMAT,
-        "answer": drawn.answer(compared, visible),
-        "next": drawn.next_steps(compared, visible, new),
+        "answer": answer(compared, visible),
+        "next": next_steps(compared, visible, new),
         "old": _described(old, compared.old),
         "new": _described(new, compared.new),
         "conditions": plain(compared.conditions),

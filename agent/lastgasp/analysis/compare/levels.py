@@ -108,6 +108,22 @@ def added(curves: Iterable[tuple[Sequence[int], Sequence[int], int]]) -> tuple[P
     return total, count
 
 
+def cut(points: Points, holes: Iterable[tuple[int, int]]) -> Points:
+    """The same curve, with nothing known in the holes (from ms, to ms): what held before holds again behind.
+
+    The instant at which a hole begins is the last that was recorded before it.
+    """
+    for from_ms, to_ms in holes:
+        before = [point for point in points if point[0] <= from_ms]
+        inside = [point for point in points if from_ms < point[0] < to_ms]
+        after = [point for point in points if point[0] >= to_ms]
+        if (before or inside) and to_ms > from_ms + 1:
+            held = (inside or before)[-1][1]
+            again = [] if after and after[0][0] == to_ms else [(to_ms, held)]
+            points = [*before, (from_ms + 1, None), *again, *after]
+    return points
+
+
 Stretch = tuple[int, int, int]  # from ms, to ms, value
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lastgasp.analysis.compare.levels import Level, Points, levels
+from lastgasp.analysis.compare.levels import Level, Points, cut, levels
 from lastgasp.analysis.compare.noise import Change, Prior, compare
 from lastgasp.analysis.compare.sides import LONG, Side
 from lastgasp.analysis.compare.slopes import Evidence, Slope, Turn, slope
@@ -77,7 +77,8 @@ def _levels(side: Side) -> dict[str, list[_Item]]:
         leaking = {growth.name for growth in facts.kernel_growth}
         for boot in recording.boots:
             for name, points in _curves(boot).items():
-                measured = levels(points, boot.sample_at[-1]) if points else None
+                holes = ((gap.from_ms, gap.to_ms) for gap in boot.gaps)
+                measured = levels(cut(points, holes), boot.sample_at[-1]) if points else None
                 if measured is None or measured.steady is None or measured.first is None:
                     continue
                 level = measured.first if name in leaking else measured.steady

@@ -11,8 +11,9 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from lastgasp.analysis.compare.levels import Levels, added, levels
+from lastgasp.analysis.compare.levels import Levels, Points, added, cut, levels
 from lastgasp.analysis.growth import KEY, anonymous, program
+from lastgasp.analysis.presence import presences
 from lastgasp.timeline.model import Boot, Process, Recording
 
 
@@ -49,8 +50,10 @@ def programs(recording: Recording) -> list[Program]:
         for process in boot.processes.values():
             if not process.kernel and KEY.fullmatch(process.key):
                 members.setdefault(program(process), []).append(process)
+        # An end that was not recorded is known too: behind a hole, or when the agent was started anew.
+        ends = {one.key: one.until_ms for one in presences(boot) if one.until_ms is not None}
         for name, processes in members.items():
-            use = _use(boot, index, processes)
+            use = _use(boot, index, processes, ends)
             if use is None:
                 continue
             found.setdefault(name, Program(name, None, [])).uses.append(use)
@@ -62,21 +65,21 @@ def programs(recording: Recording) -> list[Program]:
     return list(found.values())
 
 
-def _use(boot: Boot, index: int, processes: list[Process]) -> Use | None:
+def _use(boot: Boot, index: int, processes: list[Process], parted: dict[bytes, int]) -> Use | None:
     lives = {}
     for process in processes:
-        curve = anonymous(boot, process.key, boot.page_size)
-        if curve[0]:
-            lives[process.key] = curve
+        times, sizes, end = anonymous(boot, process.key, boot.page_size)
+        if times:
+            lives[process.key] = times, sizes, min(end, parted.get(process.key, end))
     if not lives:
         return None
     curves = list(lives.values())
     largest_key = max(lives, key=lambda key: max(lives[key][1]))
-    until = boot.sample_at[-1]
     total, count = added(curves)
-    memory, living = levels(total, until), levels(count, until)
-    largest = levels(added([lives[largest_key]])[0], until) if len(lives) > 1 else memory
-    assert memory is not None and living is not None and largest is not None  # there is a curve with a value
+    memory, living = _levels(boot, total), _levels(boot, count)
+    largest = _levels(boot, added([lives[largest_key]])[0]) if len(lives) > 1 else memory
+    if memory is None or living is None or largest is None:
+        return None
     ends = {key: end for key, (_, _, end) in lives.items()}
     return Use(
         index + 1,
@@ -101,4 +104,8 @@ def _column(boot: Boot, ends: Iterable[tuple[bytes, int]], table: str, column: s
             curves.append(([at for at, _ in living], [value for _, value in living], end))
     if not curves:
         return None
-    return levels(added(curves)[0], boot.sample_at[-1])
+    return _levels(boot, added(curves)[0])
+
+
+def _levels(boot: Boot, points: Points) -> Levels | None:
+    return levels(cut(points, ((gap.from_ms, gap.to_ms) for gap in boot.gaps)), boot.sample_at[-1])

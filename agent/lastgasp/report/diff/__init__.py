@@ -1,0 +1,1 @@
+"""What two firmware versions differ in, in words."""

@@ -1,0 +1,176 @@
+"""The sentences of ``lastgasp diff``: who needs more than before, who leaks now, how sure that is, and what to do."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Sequence
+
+from lastgasp.analysis.compare.conditions import Doubt, WorkDone
+from lastgasp.analysis.compare.diff import Comparison
+from lastgasp.analysis.compare.machine import AVAILABLE
+from lastgasp.analysis.compare.noise import Change
+from lastgasp.analysis.compare.programs import Presence, ProgramDiff
+from lastgasp.analysis.compare.slopes import Slope, Turn
+from lastgasp.analysis.workload.counters import Work
+from lastgasp.report import units
+
+Text = Callable[[bytes], str]
+NAMED = 3  # in the answer
+PLURAL = {
+    Work.PACKETS_IN: "received packets",
+    Work.BYTES_IN: "received bytes",
+    Work.BYTES_WRITTEN: "bytes written to disk",
+    Work.STARTS: "process starts",
+    Work.CPU: "seconds of CPU time",
+}
+
+
+def answer(compared: Comparison, text: Text) -> list[str]:
+    """The sentences at the head."""
+    found = []
+    worse, better = compared.worse, compared.better
+    if worse:
+        found.append(f"{_phrase(worse[0], compared, text)}.")
+        found += [f"{_phrase(one, compared, text)}." for one in worse[1:NAMED]]
+        if worse[NAMED:]:
+            found.append(f"{units.count(len(worse) - NAMED, 'more program')} need or leak more.")
+    found += _machine(compared)
+    found += _kills(compared)
+    added = [one for one in compared.programs if one.presence is Presence.NEW and one.lasting]
+    if added:
+        names = [f"{text(one.name)} ({units.size(one.bytes)})" for one in added[:NAMED]]
+        found.append(f"New: {listed(names, len(added) - NAMED)}.")
+    if better:
+        found.append(f"{_phrase(better[0], compared, text)}.")
+        if better[1:]:
+            found.append(f"{units.count(len(better) - 1, 'more program')} need or leak less.")
+    if not found:
+        both = sum(one.presence is Presence.BOTH for one in compared.programs)
+        same = units.count(both, "program")
+        found.append(
+            f"Nothing changed beyond noise: {same} and the machine's memory are as before." if both else _none()
+        )
+    elif not worse and not any(item.worse for item in compared.machine):
+        found.insert(0, "No program needs or leaks more than before.")
+    doubt = _doubt(compared)
+    return [*found, doubt] if doubt else found
+
+
+def _none() -> str:
+    return "Nothing can be compared: no program is in both recordings."
+
+
+def _phrase(one: ProgramDiff, compared: Comparison, text: Text) -> str:
+    """sensord needs 3.1 MB more (8.2 MB → 11.3 MB, high confidence), and now leaks 41 kB/min"""
+    parts = []
+    if one.steady is not None and one.steady.sure:
+        parts.append(f"needs {_more(one.steady)}")
+    elif one.peak is not None and one.peak.sure:
+        higher = "higher" if one.peak.by > 0 else "lower"
+        parts.append(f"peaks {units.size(abs(one.peak.by))} {higher} ({_sizes(one.peak)})")
+    if one.slope is not None and one.slope.sure and one.slope.turn is not Turn.SAME:
+        parts.append(leak(one.slope, compared, sure=not parts))
+    return f"{text(one.name)} {', and '.join(parts)}"
+
+
+def _more(change: Change) -> str:
+    way = "more" if change.by > 0 else "less"
+    return f"{units.size(abs(change.by))} {way} ({_sizes(change)})"
+
+
+def _sizes(change: Change) -> str:
+    return f"{units.size(change.old)} → {units.size(change.new)}, {change.confidence} confidence"
+
+
+def leak(slope: Slope, compared: Comparison, sure: bool = True) -> str:
+    """now leaks 41 kB/min (high confidence)"""
+    recorded_ms = compared.new.longest_ms
+    rates = [None if per_s is None else units.rate(per_s, recorded_ms) for per_s in (slope.old_per_s, slope.new_per_s)]
+    how = f", {slope.confidence} confidence" if sure else ""
+    confidence = f" ({how[2:]})" if sure else ""
+    if slope.turn is Turn.BEGAN:
+        return f"{'leaks' if slope.unseen else slope.turn} {rates[1]}{confidence}"
+    if slope.turn is Turn.ENDED:
+        return f"{'does not seem to leak' if slope.unseen else slope.turn} ({rates[0]} before{how})"
+    return f"{slope.turn}: {rates[0]} → {rates[1]}{confidence}"
+
+
+def _machine(compared: Comparison) -> list[str]:
+    """What the machine lost; that processes which are named already took it goes without saying."""
+    found = []
+    for item in compared.machine:
+        leaks = item.slope is not None and item.slope.sure and item.slope.turn in (Turn.BEGAN, Turn.FASTER)
+        if leaks and item.slope is not None:
+            found.append(f"The machine: {item.name} {leak(item.slope, compared)}.")
+        elif item.worse and item.level is not None and (item.name == AVAILABLE or not compared.worse):
+            way = "less" if item.level.by < 0 else "more"
+            found.append(f"{item.name.capitalize()}: {units.size(abs(item.level.by))} {way} ({_sizes(item.level)}).")
+    return found[:NAMED]
+
+
+def _kills(compared: Comparison) -> list[str]:
+    found = []
+    for name, before, after in (
+        ("OOM kill", compared.old.kills, compared.new.kills),
+        ("reboot", compared.old.reboots, compared.new.reboots),
+    ):
+        if before != after:
+            in_old = f"{before:,}" if before else "none"
+            times = [units.duration(side.recorded_ms) for side in (compared.old, compared.new)]
+            found.append(f"{units.count(after, name)} in {times[1]} of NEW; OLD had {in_old} in {times[0]}.")
+    return found
+
+
+def _doubt(compared: Comparison) -> str | None:
+    """Why all this may not be the firmware's doing."""
+    said = []
+    for doubt in compared.conditions.doubts:
+        if doubt is Doubt.WORK:
+            most = max(compared.conditions.work, key=lambda work: abs((work.times or 1e9) - 1))
+            said.append(f"they did not do the same work ({_work(most)})")
+        elif doubt is Doubt.LENGTH:
+            times = [units.duration(side.longest_ms) for side in (compared.old, compared.new)]
+            said.append(f"OLD was recorded for {times[0]} and NEW for {times[1]}")
+        else:
+            said.append("they are different machines")
+    if not said:
+        return None
+    return f"Less sure than it could be: {listed(said)}."
+
+
+def _work(work: WorkDone) -> str:
+    what = PLURAL.get(work.work, str(work.work))
+    if work.times is None:
+        return f"{what}: only NEW"
+    if work.times >= 1:
+        return f"{work.times:.{1 if work.times < 9.95 else 0}f} times as many {what}"
+    return f"{what}: {units.percent(work.times)} of OLD's" if work.new_per_h else f"{what}: only OLD"
+
+
+def next_steps(compared: Comparison, text: Text, new: str) -> list[str]:
+    """What to do."""
+    found = []
+    leaking = [one for one in compared.worse if one.slope is not None and one.slope.new_per_s is not None]
+    path = shlex.quote(text(new.encode(errors="surrogateescape")))
+    if leaking:
+        found.append(f"lastgasp leaks {path} --process {shlex.quote(text(leaking[0].name))}")
+    elif compared.worse or any(item.worse for item in compared.machine):
+        found.append(f"lastgasp report {path}")
+    if compared.new.kills > compared.old.kills:
+        found.append(f"lastgasp oom {path}")
+    if compared.conditions.doubts:
+        found.append("Record both while they do the same work, for as long, on the same machine.")
+    if len(compared.old.recordings) == 1 or len(compared.new.recordings) == 1:
+        found.append(
+            "With several recordings of each firmware (two folders) noise is measured instead of assumed, and smaller"
+            " changes show."
+        )
+    elif not found:
+        found.append("Nothing needs to be done.")
+    return found
+
+
+def listed(parts: Sequence[str], more: int = 0) -> str:
+    """a, b and c."""
+    parts = [*parts, f"{more} more"] if more > 0 else list(parts)
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"

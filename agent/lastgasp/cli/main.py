@@ -13,7 +13,8 @@ import textwrap
 import traceback
 
 from lastgasp import __version__
-from lastgasp.cli import advise, check, diff, export, fleet, leaks, oom, page_file, record, report, what_if
+from lastgasp.cli import advise, check, diff, export, fleet, leaks, oom, page_file, record, report, top, what_if
+from lastgasp.cli.live import LiveError
 from lastgasp.cli.package_lists import OwnershipError
 from lastgasp.recorder.ring_file import RingError
 from lastgasp.report.export.target import ExportError
@@ -22,7 +23,16 @@ from lastgasp.report.visible import visible
 from lastgasp.timeline.load import LoadError
 
 DONE, FAILED, INTERRUPTED = 0, 1, 130
-ERRORS = (LoadError, ExportError, OwnershipError, RingError, record.RecordError, page_file.PageError)
+ERRORS = (
+    LoadError,
+    ExportError,
+    OwnershipError,
+    RingError,
+    record.RecordError,
+    top.TopError,
+    LiveError,
+    page_file.PageError,
+)
 STATUS = """\
 exit status:
   0 done; 1 it could not be done, or the input is no good; 2 wrong use;
@@ -77,7 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"lastgasp {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for command in (report, leaks, oom, what_if, advise, check, diff, export, fleet, record):
+    for command in (report, leaks, oom, what_if, advise, check, diff, export, fleet, top, record):
         added = command.add(commands)
         added.epilog = f"{command.EXAMPLES}\n{getattr(command, 'STATUS', STATUS)}"
         added.description = textwrap.fill(added.description or "", WIDTH - 2)

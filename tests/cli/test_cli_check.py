@@ -122,6 +122,17 @@ def test_json_says_the_same(folder: Path) -> None:
     assert checks["httpd", "runs"]["outcome"] == "kept"
 
 
+def test_what_it_says_to_do_next_can_be_done(folder: Path) -> None:
+    (folder / "memory-budget.toml").write_text(
+        "[system]\noom_kills = 0\n[process.sensord]\ngrowth = '1 kB/h'\npeak = 1\n"
+    )
+    lines = check(folder, "bad.lgr")[1].partition("NEXT\n")[2].splitlines()
+    commands = [line.split()[1:] for line in lines if line.startswith("  lastgasp ")]
+    assert [command[0] for command in commands] == ["oom", "report", "leaks"]
+    for command in commands:
+        assert lastgasp(folder, *command).returncode == 0
+
+
 # -- the shipped example -------------------------------------------------------------------------------------
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ from test_cli_report import complaint
 from test_cli_report import lastgasp as as_a_process
 
 from commands import lastgasp
+from lastgasp.report import as_json
 from lastgasp.report.screen import WIDTH
 from lastgasp.report.visible import columns
 from scene import Scene
@@ -21,6 +23,8 @@ from stories import STORIES
 GOLDEN = Path(__file__).parent / "golden"
 RECORDINGS = Path(__file__).parents[1] / "recordings"
 MINUTES = 30
+PAGE = Path(as_json.__file__).with_name("JSON.md").read_text(encoding="utf-8")
+SECTIONS = dict(re.findall(r"(?ms)^# `lastgasp (\S+) --json`\n(.*?)(?=^# |\Z)", PAGE))
 
 
 def golden(name: str, done: subprocess.CompletedProcess[bytes]) -> str:
@@ -160,6 +164,29 @@ def test_every_story_can_be_compared_with_another_recording_and_is_like_itself(s
         assert all(c.isprintable() or c == "\n" for c in text)
     found = json.loads(lastgasp(folder, "diff", "story.lgr", "story.lgr", "--json").stdout)
     assert [one["name"] for one in found["programs"] if one["changed"]] == []
+
+
+def test_what_it_says_to_do_next_can_be_done(folder: Path) -> None:
+    lines = lastgasp(folder, "diff", "old.lgr", "new.lgr").stdout.decode().partition("NEXT\n")[2].splitlines()
+    commands = [line.split() for line in lines if line.startswith("  lastgasp ")]
+    assert commands
+    for command in commands:
+        assert lastgasp(folder, *command[1:]).returncode == 0
+
+
+def test_every_field_of_the_json_is_explained(folder: Path) -> None:
+    for name, arguments in (("diff", ["old.lgr", "new.lgr"]), ("check", ["old.lgr", "--budget", "b.toml"])):
+        (folder / "b.toml").write_text("[process.'*']\npeak = '9 MB'\ngrowth = 0\n[system]\nslab = '1 MB'\n")
+        explained = set(re.findall(r"[a-z_]+", " ".join(re.findall(r"`([^`]+)`", SECTIONS[name] + SECTIONS["report"]))))
+        fields = keys(json.loads(lastgasp(folder, name, *arguments, "--json").stdout))
+        assert {"answer", "next"} < fields
+        assert fields <= explained, f"{name}: not in JSON.md: {fields - explained}"
+
+
+def keys(value: object) -> set[str]:
+    if isinstance(value, dict):
+        return set(value).union(*(keys(item) for item in value.values()))
+    return set().union(*(keys(item) for item in value)) if isinstance(value, list) else set()
 
 
 def test_bad_input_is_one_line_and_status_1(folder: Path) -> None:

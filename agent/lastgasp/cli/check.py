@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 from lastgasp.analysis.budget.budget import Budget, BudgetError, parse
 from lastgasp.analysis.budget.judge import Outcome, judge
-from lastgasp.analysis.facts import gather
+from lastgasp.cli.gathered import gathered
 from lastgasp.report import check as drawn
 from lastgasp.report import junit
 from lastgasp.report.as_json import plain
 from lastgasp.report.check import Checked
 from lastgasp.report.screen import Screen
 from lastgasp.report.visible import visible
-from lastgasp.timeline.load import LoadError, load
+from lastgasp.timeline.load import LoadError
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
@@ -106,11 +106,9 @@ def check(paths: list[str], budget: Budget) -> Checked:
     checked = Checked([], [])
     for path in paths:
         try:
-            recordings = load(path)
+            checked.results.extend(judge(recording, facts, budget) for recording, facts in gathered(path))
         except LoadError as error:
             checked.unreadable.append((path, str(error)))
-            continue
-        checked.results.extend(judge(recording, gather(recording), budget) for recording in recordings)
     return checked
 
 

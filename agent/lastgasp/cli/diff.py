@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 
 from lastgasp.analysis.compare.diff import Comparison, diff
 from lastgasp.analysis.compare.sides import Side
-from lastgasp.analysis.facts import Facts, gather
+from lastgasp.analysis.facts import Facts
+from lastgasp.cli.gathered import gathered
 from lastgasp.report.as_json import plain
 from lastgasp.report.diff import page
 from lastgasp.report.diff.answer import answer, next_steps
 from lastgasp.report.screen import Screen
 from lastgasp.report.visible import visible
-from lastgasp.timeline.load import LoadError, load
+from lastgasp.timeline.load import LoadError
 from lastgasp.timeline.model import Recording
 from lastgasp.timeline.source import STDIN
 
@@ -66,10 +67,10 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _side(path: str) -> list[tuple[Recording, Facts]]:
-    recordings = [recording for recording in load(path) if recording.samples]
-    if not recordings:
+    found = [(recording, facts) for recording, facts in gathered(path) if recording.samples]
+    if not found:
         raise LoadError(f"{path}: no sample can be decoded, so there is nothing to compare")
-    return [(recording, gather(recording)) for recording in recordings]
+    return found
 
 
 def _json(compared: Comparison, old: str, new: str) -> str:

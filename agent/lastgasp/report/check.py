@@ -232,7 +232,7 @@ def next_steps(checked: Checked, text: Text) -> list[str]:
             if leaking > LEAKS_ADVISED:
                 continue
             found.append(f"lastgasp leaks {file} --process {shlex.quote(text(check.program))}")
-        elif check.rule is Rule.KILLS:
+        elif check.rule is Rule.KILLS and check.victims:
             found.append(f"lastgasp oom {file}")
         elif check.rule is Rule.FLASH:
             found.append("A longer interval in lastgasp.conf writes less; flash_budget limits what is written early.")

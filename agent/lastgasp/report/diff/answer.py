@@ -156,7 +156,7 @@ def next_steps(compared: Comparison, text: Text, new: str) -> list[str]:
         found.append(f"lastgasp leaks {path} --process {shlex.quote(text(leaking[0].name))}")
     elif compared.worse or any(item.worse for item in compared.machine):
         found.append(f"lastgasp report {path}")
-    if compared.new.kills > compared.old.kills:
+    if compared.new.kills > compared.old.kills and any(facts.ooms for facts in compared.new.facts):
         found.append(f"lastgasp oom {path}")
     if compared.conditions.doubts:
         found.append("Record both while they do the same work, for as long, on the same machine.")

@@ -5,16 +5,21 @@ from __future__ import annotations
 import argparse
 import gzip
 import io
+import json
+import random
 import shutil
 from contextlib import redirect_stderr
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from lastgasp.analysis.ownership.owner import Owner, Owners
+from lastgasp.cli.main import main
 from lastgasp.cli.ownership import add_options, owners
 from lastgasp.cli.package_lists import OwnershipError
 from packagelists import APK, IMAGE, LICENCES, MANIFEST, OLD_PACKAGE_DATA, OPKG, PACKAGE_DATA, REAL
+from scene import Scene
 
 FOO = b"/usr/lib/libfoo.so.1.4.2"
 
@@ -180,6 +185,35 @@ def test_apk(tmp_path: Path) -> None:
     assert found is not None and (found.package, found.version) == (b"libfoo", b"1.4.2-r3")
 
 
+def test_a_leak_is_told_with_the_package_of_its_library_or_of_its_program(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scene = Scene(tmp_path / "ring.lgr", interval_s=5).boot()
+    scene.run(200, b"sensord", lambda t: 900 + 20 * t, mapping=FOO)
+    scene.run(201, b"busybox", lambda t: 900 + 10 * t, exe=b"/bin/busybox")
+    scene.record(900, mappings_every=60).flush()
+    output = buildroot(tmp_path / "output")
+    arguments = ["leaks", str(tmp_path / "ring.lgr"), "--sysroot", str(output / "staging")]
+    assert main(arguments) == 0
+    page = " ".join(capsys.readouterr().out.split())
+    assert "libfoo.so.1.4.2 100 % of libfoo 1.4.2" in page
+    assert "[heap] 100 % of busybox 1.37.0" in page
+    assert main([*arguments, "--json"]) == 0
+    places = [growth["worst"]["where"]["places"][0] for growth in leaks(capsys.readouterr().out)]
+    assert [place["owner"]["package"] for place in places] == ["libfoo", "busybox"]
+    assert places[0]["owner"]["version"] == "1.4.2"
+    assert main([*arguments, "--packages", str(tmp_path / "ring.lgr")]) == 1
+    done = capsys.readouterr()
+    assert (done.out, done.err.count("\n")) == ("", 1)
+    assert "a recording, no list of packages" in done.err
+
+
+def leaks(text: str) -> list[dict[str, Any]]:
+    (recording,) = json.loads(text)["recordings"]
+    found: list[dict[str, Any]] = recording["leaks"]
+    return found
+
+
 def test_links_of_the_sysroot_are_followed_within_it(tmp_path: Path) -> None:
     tree(tmp_path, {"list": b"app,./opt/app/lib/libfoo.so\napp,./loop/x\n", "root/data/app-1/lib/libfoo.so": b""})
     (tmp_path / "root" / "opt").mkdir()
@@ -252,3 +286,39 @@ def test_packages_takes_several_and_may_stand_several_times() -> None:
     for arguments in (("--packages", rpms, info), ("--packages", rpms, "--packages", info)):
         assert owner(FOO, *arguments) is not None
         assert owner(b"/etc/profile", *arguments) is not None
+
+
+def test_a_data_base_whose_schema_is_no_text_is_one_line(tmp_path: Path) -> None:
+    """The message of SQLite then is no text either."""
+    path = data_base(tmp_path / "rpm")
+    raw = path.read_bytes()
+    path.write_bytes(raw.replace(b"TABLE 'Providename'", b"TABLE\xfe'Providename'"))
+    assert "no data base of rpm, or a damaged one" in refused("--packages", str(path))
+
+
+def test_damaged_files_of_every_kind_are_read_or_refused(tmp_path: Path) -> None:
+    path = data_base(tmp_path / "rpm")
+    whole = path.read_bytes()
+    listings = [APK, IMAGE, LICENCES, MANIFEST, OLD_PACKAGE_DATA, OPKG, PACKAGE_DATA]
+    listings += [file.read_bytes() for file in REAL.rglob("*") if file.suffix in (".txt", ".json", ".list")]
+    outcomes = set()
+    for seed in range(300):
+        chance = random.Random(seed)
+        if seed % 3:
+            raw = bytearray(chance.choice(listings))
+            for _ in range(chance.randrange(1, 20)):
+                raw[chance.randrange(len(raw))] = chance.randrange(256)
+        else:
+            raw = bytearray(whole)
+            for _ in range(chance.randrange(1, 60)):
+                raw[chance.randrange(chance.choice((100, 4096, len(raw))))] = chance.randrange(256)
+        path.write_bytes(raw)
+        try:
+            found = asked("--packages", str(path))
+        except OwnershipError as error:
+            outcomes.add(False)
+            assert str(error).startswith(f"{path}: "), f"seed {seed}"
+        else:
+            outcomes.add(True)
+            assert found is not None and all(name.startswith(b"/") for name in found.files), f"seed {seed}"
+    assert outcomes == {True, False}

@@ -225,8 +225,8 @@ def _rpm_data_base(path: str) -> Listing:
                         found.add(rpm.header(blob))
             finally:
                 connection.close()
-        except sqlite3.Error as error:
-            raise OwnershipError(f"{path}: no data base of rpm, or a damaged one ({error})") from None
+        except (sqlite3.Error, UnicodeDecodeError):  # the latter where SQLite's message is no text
+            raise OwnershipError(f"{path}: no data base of rpm, or a damaged one") from None
     if not found:
         raise OwnershipError(f"{path}: an rpm data base without packages")
     return found

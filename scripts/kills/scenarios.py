@@ -163,7 +163,7 @@ SCENARIOS = {
             "FRAGMENTED",
             archs=("armhf",),
             grower=None,
-            guilty="holes",
+            guilty="pieces",  # no process: what the kernel gave out piecemeal
             before=f"echo 0 > {VM}watermark_boost_factor",  # it would keep 8 MB more free, and so in one piece
             append="cma=0",  # pages of pipes are none that CMA lends
         ),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 RECORDINGS = Path(__file__).parents[3] / "tests" / "recordings"
-MEMORY, OPEN_FILES, TMPFS = "memory", "open files", "tmpfs"
+MEMORY = "memory"  # of the process itself; what else a program can lose is not judged
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +15,7 @@ class Truth:
     """One program, or the programs of one memory group."""
 
     label: str  # last part of the group's path
-    leaks: str  # MEMORY, OPEN_FILES, TMPFS, or empty
+    leaks: str  # MEMORY, "open files", "tmpfs", or empty
     why: str
     shapes: tuple[str, ...] = ()  # that the report may give it
     place: str = ""  # the mapping that leaks

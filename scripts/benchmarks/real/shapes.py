@@ -1,6 +1,7 @@
 """What the report says of programs whose truth is known: which leaks it claims, where, and what it calls the others.
 
-It is asked as a user asks it (``facts.gather``), so that what is claimed here is what a report claims.
+It is asked as a user asks it (``facts.gather``), so that what is claimed here is what a report claims. Judged is each
+program's own memory: what the machine as a whole does is also the doing of others, who are not in the recording.
 """
 
 from __future__ import annotations
@@ -12,9 +13,8 @@ from pathlib import Path
 from benchmarks.accuracy import Case
 from benchmarks.real import labels
 from benchmarks.real.labels import RECORDINGS, Truth
-from lastgasp.analysis.facts import Facts, gather
+from lastgasp.analysis.facts import gather
 from lastgasp.analysis.growth import KEY, Growth, growths, life_until
-from lastgasp.analysis.memory import SHARED, KernelGrowth
 from lastgasp.timeline.load import load
 from lastgasp.timeline.model import Process, Recording
 
@@ -28,13 +28,10 @@ class Told:
 
     truth: Truth
     growths: list[Growth]  # of its programs, the guiltiest first; those of which ``where`` is known are facts.growth's
-    machine: KernelGrowth | None = None  # what grows and belongs to no process, where that is what it leaks
 
     @property
     def claimed(self) -> bool:
-        """Is a leak of its memory claimed, or for a filler of tmpfs one of tmpfs files?"""
-        if self.truth.leaks == labels.TMPFS:
-            return self.machine is not None and self.machine.leaks
+        """Is a leak of its memory claimed?"""
         return any(growth.worst.leaks for growth in self.growths)
 
     @property
@@ -64,15 +61,7 @@ def told(recording: Recording, truths: dict[str, Truth]) -> list[Told]:
     for growth in growths(recording):
         name = labels.label(growth.worst.group)
         found.setdefault(name, Told(truths[name], [])).growths.append(shown.get(growth.name, growth))
-    for one in found.values():
-        if one.truth.leaks == labels.TMPFS:
-            one.machine = next((growth for growth in facts.kernel_growth if growth.name == SHARED), None)
     return list(found.values())
-
-
-def accused(facts: Facts, truths: dict[str, Truth]) -> list[str]:
-    """Labels of those that the report blames beyond doubt, and that lose no memory."""
-    return [name for growth in facts.leaks if truths[name := labels.label(growth.worst.group)].leaks != labels.MEMORY]
 
 
 def recordings(folder: Path = REAL) -> list[tuple[str, Recording]]:
@@ -87,9 +76,9 @@ def cases(folder: Path = REAL) -> list[tuple[Case, Told]]:
     truths = labels.read(folder / "truth.toml")
     for name, recording in recordings(folder):
         for one in told(recording, truths):
-            leaks = one.truth.leaks in (labels.MEMORY, labels.TMPFS)
-            verdict = one.machine.verdict if one.machine is not None else one.growths[0].worst.verdict
+            leaks = one.truth.leaks == labels.MEMORY
             kind = f"{one.truth.leaks or 'nothing'} leaks"
+            verdict = one.growths[0].worst.verdict
             case = Case(f"{name}: {one.truth.label}", kind, leaks, True, verdict, one.claimed, one.truth.why)
             found.append((case, one))
     return found

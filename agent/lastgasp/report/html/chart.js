@@ -28,10 +28,13 @@ class Chart {
     return from + ((x - this.left) / (this.width - this.left - 6)) * (to - from);
   }
 
-  draw() {
+  measure() {
     this.width = Math.max(this.plot.clientWidth, 200);
     this.height = Math.max(this.plot.clientHeight, 80);
     this.floor = this.height - BOTTOM;
+  }
+
+  draw() {
     this.svg.setAttribute("viewBox", `0 0 ${this.width} ${this.height}`);
     this.scale();
     const clip = `${this.figure.id}-clip`;
@@ -48,6 +51,7 @@ class Chart {
       this.pointer,
     );
     this.legend.draw();
+    this.legend.table();
     this.read();
   }
 
@@ -124,17 +128,24 @@ class Chart {
     });
   }
 
+  // The pieces of a frame that are seen, with the points that can be told apart at this width: by one column's extremes.
+  pieces(frame, column) {
+    return frame.seen(this.view.from, this.view.to).map(([begin, end, until]) => {
+      const points = thinned(frame, column, begin, end, (time) => this.place(time));
+      return { points, across: points.map((point) => this.px(frame.times[point])), end: this.px(until) };
+    });
+  }
+
   // A path that steps from value to value; `close`: down to the floor and back.
-  path(frame, pieces, heights, close) {
+  path(pieces, heights, close) {
     let text = "";
-    for (const [points, until] of pieces) {
-      if (!points.length) continue;
+    for (const { points, across, end } of pieces) {
       let y = heights(points[0]);
       let begun = y !== null;
-      if (begun) text += close ? `M${this.px(frame.times[points[0]])} ${this.floor}V${y}` : `M${this.px(frame.times[points[0]])} ${y}`;
+      if (begun) text += close ? `M${across[0]} ${this.floor}V${y}` : `M${across[0]} ${y}`;
       for (let i = 1; i < points.length; i += 1) {
         const next = heights(points[i]);
-        const x = this.px(frame.times[points[i]]);
+        const x = across[i];
         if (begun) text += `H${x}`;
         if (next === null) {
           if (begun && close) text += `V${this.floor}Z`;
@@ -147,7 +158,7 @@ class Chart {
         }
         y = next;
       }
-      if (begun) text += `H${this.px(until)}${close ? `V${this.floor}Z` : ""}`;
+      if (begun) text += `H${end}${close ? `V${this.floor}Z` : ""}`;
     }
     return text;
   }
@@ -170,6 +181,5 @@ class Chart {
       fill(this.pointer, { x1: x, x2: x, y2: this.floor }, []);
     }
     this.legend.read(this.view.reading);
-    this.legend.table();
   }
 }

@@ -103,6 +103,7 @@ class Recording {
   }
 
   draw() {
+    for (const chart of this.charts) chart.measure();  // all before the first is drawn: else each has to lay out the page
     for (const chart of this.charts) chart.draw();
     const { from, to, recorded } = this.view;
     this.range.textContent = `${this.view.label(from)} to ${this.view.label(to)} (${duration(recorded)})`;
@@ -132,7 +133,7 @@ class Recording {
       const fits = room > 60 && label;
       const button = element("button", { type: "button", class: `flag ${worst.kind}`, title: text, "aria-label": text, "data-first": numbers[0] },
         `${SIGNS[worst.kind] ?? "·"}${many ? ` ${events.length}` : ""}`, fits ? element("span", {}, label) : null);
-      button.style.left = `${Math.round(x)}px`;
+      button.style.left = `${(100 * x) / chart.width}%`;  // paper may be narrower
       if (fits) button.style.maxWidth = `${Math.round(room + 18)}px`;
       button.addEventListener("click", () => (many ? this.spread(numbers) : this.open(numbers[0])));
       return button;

@@ -33,13 +33,13 @@ class Stack {
   shapes(chart) {
     const { frame } = this;
     const lead = frame.columns.available ?? frame.columns.free;
-    const pieces = frame.seen(chart.view.from, chart.view.to).map(([begin, end, until]) => [thinned(frame, lead, begin, end, (t) => chart.place(t)), until]);
+    const pieces = chart.pieces(frame, lead);
     const areas = this.parts.map(([name], i) => drawn("path", {
       class: `area part-${name}`,
       fill: HATCHED.includes(name) ? `url(#${chart.figure.id}-${name})` : null,
-      d: chart.path(frame, pieces, (point) => chart.level(this.tops[i][point]), true),
+      d: chart.path(pieces, (point) => chart.level(this.tops[i][point]), true),
     }));
-    const total = drawn("path", { class: "line line-total", d: chart.path(frame, pieces, (point) => chart.level(frame.columns.total[point]), false) });
+    const total = drawn("path", { class: "line line-total", d: chart.path(pieces, (point) => chart.level(frame.columns.total[point]), false) });
     return [...areas.reverse(), total];
   }
 
@@ -81,13 +81,12 @@ class Lines {
   }
 
   shapes(chart) {
-    const seen = this.frame.seen(chart.view.from, chart.view.to);
     return this.entries.flatMap((entry) => {
       const column = this.frame.columns[entry.name];
-      const pieces = seen.map(([begin, end, until]) => [thinned(this.frame, column, begin, end, (t) => chart.place(t)), until]);
+      const pieces = chart.pieces(this.frame, column);
       const heights = (point) => chart.level(column[point]);
-      const line = drawn("path", { class: `line ${entry.swatch}`, d: chart.path(this.frame, pieces, heights, false) });
-      return entry.filled ? [drawn("path", { class: `under ${entry.swatch}`, d: chart.path(this.frame, pieces, heights, true) }), line] : [line];
+      const line = drawn("path", { class: `line ${entry.swatch}`, d: chart.path(pieces, heights, false) });
+      return entry.filled ? [drawn("path", { class: `under ${entry.swatch}`, d: chart.path(pieces, heights, true) }), line] : [line];
     });
   }
 
@@ -149,14 +148,13 @@ class Processes {
       const frame = this.frame(life);
       if (!frame) return [];
       const column = frame.columns[this.metric];
-      const seen = frame.seen(chart.view.from, chart.view.to);
-      if (!seen.length) return [];
-      const pieces = seen.map(([begin, end, until]) => [thinned(frame, column, begin, end, (t) => chart.place(t)), until]);
+      const pieces = chart.pieces(frame, column);
+      if (!pieces.length) return [];
       const dim = this.lit !== null && life.name !== this.lit ? " dim" : "";
       const line = drawn("path", {
         class: `line ${this.swatches.get(life.name)}${dim}`,
         "data-pid": life.pid,
-        d: chart.path(frame, pieces, (point) => chart.level(column[point]), false),
+        d: chart.path(pieces, (point) => chart.level(column[point]), false),
       }, drawn("title", {}, `${life.name} (pid ${life.pid})`));
       const dots = FRAME_OF[this.metric] === "mappings" && frame.times.length < 60
         ? frame.times.map((time, i) => drawn("circle", { class: `dot ${this.swatches.get(life.name)}${dim}`, cx: chart.px(time), cy: chart.level(column[i]), r: 2.5 }))

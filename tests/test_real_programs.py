@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from benchmarks.real import kills, labels, stage
+from lastgasp.analysis.forecast import forecast
 from lastgasp.timeline.load import load
 
 ROOT = Path(__file__).parents[1]
@@ -36,6 +37,19 @@ class TestForecast:
         record_property("counted: of these, foretold at half-time within 15 %", right)
         assert len(said) > 10
         assert right >= kills.REACH * len(said), kills.render(said)
+
+    @pytest.mark.parametrize(
+        ("name", "group"), [("groups-4", "paused"), ("groups-4", "waving"), ("groups-3", "constant-slow")]
+    )
+    @pytest.mark.parametrize("share", [0.4, 0.45, 0.5, 0.55, 0.6, 0.75])
+    def test_pauses_waves_and_batches_that_were_there_before_end_no_trend(
+        self, name: str, group: str, share: float
+    ) -> None:
+        (recording,) = load(str(RECORDINGS / "oom" / f"{name}.ring.gz"))
+        end = next(end for end in kills.ends(recording) if labels.label(end.group) == group)
+        at_ms = round(end.begin_ms + share * (end.kill_ms - end.begin_ms))
+        said = next(one for one in forecast(recording, at_ms) if one.group == end.group)
+        assert said.in_ms == pytest.approx(end.kill_ms - at_ms, rel=kills.RIGHT)
 
     def test_each_group_was_killed_once_and_the_leaker_is_known(self) -> None:
         for path in GROUPS:

@@ -1,8 +1,10 @@
 """How fast a curve grows at its end, and how sure that is: what a forecast goes on with.
 
 The last straight piece of the curve counts, with those before it that climb alike: a recent trend counts more than an
-old one. Within it late steps weigh more. What is given back again and again, stands still, or grows ever more slowly
-has no trend, but a reason why not. Pure, of numbers only.
+old one. But where the curve goes back and forth across one straight line, it is that line's, however its last piece
+climbs: growth that pauses, a wave, a group's usage that the kernel charges in batches. Within it late steps weigh
+more. What is given back again and again, stands still, or grows ever more slowly has no trend, but a reason why not.
+Pure, of numbers only.
 """
 
 from __future__ import annotations
@@ -31,6 +33,8 @@ SETTLED = 0.35  # of the growth in the first half of a stretch: what is left in 
 SLOWING = 0.7  # of the pace before, twice in a row
 CROWDED = 3  # samples in a cell: then the lowest of them speaks, for what is given back at once is no growth
 ALIKE = (0.6, 1.7)  # paces of two pieces that are one trend
+WAVES = 6  # times that a curve crosses its line to be one that wavers about it; a bend crosses twice
+EVEN = (0.75, 1.35)  # the pace of the second half of such a curve, as a share of the first
 LASTS = 0.45  # of all cells: a straight stretch this long is no last part of a warm-up
 BENDS = 0.15  # between the halves of a stretch: more is a bend
 STEEPER = 2.0  # a bend is not carried on further than this
@@ -116,7 +120,21 @@ def _stretch(cells: Sequence[int]) -> int:
         if pace <= 0 or not ALIKE[0] * pace < own < ALIKE[1] * pace or leap > LEAP * pace:
             break
         start = piece.start
-    return start
+    longer = sorted(piece.start for piece in pieces if piece.start < start)
+    return next((begin for begin in longer if _wavers(cells[begin:])), start)
+
+
+def _wavers(stretch: Sequence[int]) -> bool:
+    """Does it climb as evenly as before, on the whole, and only waver about its line?"""
+    middle = len(stretch) // 2
+    first, second = lines.slope(stretch[: middle + 1]), lines.slope(stretch[middle:])
+    if first <= 0 or not EVEN[0] * first < second < EVEN[1] * first:
+        return False
+    pace = lines.slope(stretch)
+    above = [value - pace * i for i, value in enumerate(stretch)]
+    level = median(above)
+    sides = [value > level for value in above if value != level]
+    return sum(before != after for before, after in pairwise(sides)) >= WAVES
 
 
 def _settles(cells: Sequence[int], start: int, pace: float) -> bool:

@@ -14,7 +14,7 @@ from lastgasp.analysis.forecast import Forecast, forecast
 from lastgasp.analysis.groups import Group, limited_groups
 from lastgasp.analysis.growth import Growth, anonymous, growths, life_of
 from lastgasp.analysis.losses import Losses, losses
-from lastgasp.analysis.memory import ANONYMOUS, KernelGrowth, Stall, Track, kernel_growth, owned, stall, tracks
+from lastgasp.analysis.memory import ANONYMOUS, Curves, KernelGrowth, Stall, Track, kernel_growth, owned, stall, tracks
 from lastgasp.analysis.oom.events import OomEvent, kills_counted, oom_events
 from lastgasp.analysis.oom.kills import Explanation, explanations
 from lastgasp.analysis.runs import Happening, Run, happenings, runs
@@ -106,7 +106,8 @@ def gather(recording: Recording) -> Facts:
     for growth in changed[:SHOWN]:
         life = growth.worst
         life.where = readings[life.boot - 1].of(life.key)
-    _follow(recording, changed)
+    works = _Works(recording)
+    _follow(works, changed)
     ooms = _ooms(recording)
     return Facts(
         recording.name,
@@ -119,7 +120,7 @@ def gather(recording: Recording) -> Facts:
         stall(recording),
         changed[:SHOWN],
         _programs(every, changed),
-        _kernel_growth(recording),
+        _kernel_growth(recording, works),
         ooms,
         kills_counted(recording),
         limited_groups(recording),
@@ -133,25 +134,39 @@ def gather(recording: Recording) -> Facts:
     )
 
 
-def _follow(recording: Recording, changed: list[Growth]) -> None:
+class _Works:
+    """The work done in each boot, read when it is first asked for."""
+
+    def __init__(self, recording: Recording) -> None:
+        self.recording = recording
+        self.known: dict[int, Workload] = {}
+
+    def of(self, boot: int) -> Workload:
+        """Of a boot, counted from 1."""
+        if boot not in self.known:
+            self.known[boot] = Workload(self.recording.boots[boot - 1])
+        return self.known[boot]
+
+
+def _follow(works: _Works, changed: list[Growth]) -> None:
     """Hold the growth of those who leak, or may leak, against the work that was done."""
-    works: dict[int, Workload] = {}
     for growth in [one for one in changed if one.worst.verdict.shape in GROWING][:FOLLOWED]:
         life = growth.worst
-        boot = recording.boots[life.boot - 1]
-        work = works.setdefault(life.boot, Workload(boot))
-        times, sizes, _ = anonymous(boot, life.key, boot.page_size)
+        work = works.of(life.boot)
+        times, sizes, _ = anonymous(work.boot, life.key, work.boot.page_size)
         life.follows = work.drivers(times, sizes, life.verdict.since_ms, life.verdict.until_ms, life.key)
 
 
-def _kernel_growth(recording: Recording) -> list[KernelGrowth]:
+def _kernel_growth(recording: Recording, works: _Works) -> list[KernelGrowth]:
     """What grows and is no process, held against the work that was done."""
     found = []
+    curves: dict[int, Curves] = {}
     for growth in kernel_growth(recording):
-        boot = recording.boots[growth.since.boot - 1]
-        times, sizes = owned(boot)[growth.name]
-        verdict = growth.verdict
-        follows = Workload(boot).drivers(times, sizes, verdict.since_ms, verdict.until_ms)
+        work = works.of(growth.since.boot)
+        if growth.since.boot not in curves:
+            curves[growth.since.boot] = owned(work.boot)
+        times, sizes = curves[growth.since.boot][growth.name]
+        follows = work.drivers(times, sizes, growth.verdict.since_ms, growth.verdict.until_ms)
         found.append(replace(growth, follows=follows))
     return found
 

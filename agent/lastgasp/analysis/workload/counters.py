@@ -14,7 +14,8 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import pairwise
+from itertools import accumulate, pairwise
+from operator import sub
 
 from lastgasp.analysis.fields import whole
 from lastgasp.timeline.model import Boot
@@ -80,18 +81,18 @@ class MarkSpan:
     ended: bool  # a mark of its own ended it
 
 
-# table, columns that are added up, what it is, how many of the unit one count is
-SYSTEM: tuple[tuple[str, tuple[str, ...], Work, float], ...] = (
-    ("net_dev", ("rx_packets",), Work.PACKETS_IN, 1),
-    ("net_dev", ("tx_packets",), Work.PACKETS_OUT, 1),
-    ("net_dev", ("rx_bytes",), Work.BYTES_IN, 1),
-    ("net_dev", ("tx_bytes",), Work.BYTES_OUT, 1),
-    ("diskstats", ("reads",), Work.READS, 1),
-    ("diskstats", ("writes",), Work.WRITES, 1),
-    ("diskstats", ("sectors_read",), Work.BYTES_READ, SECTOR),
-    ("diskstats", ("sectors_written",), Work.BYTES_WRITTEN, SECTOR),
-    ("stat", ("processes",), Work.STARTS, 1),
-    ("stat", ("ctxt",), Work.SWITCHES, 1),
+# table, column, what it is, how many of the unit one count is
+SYSTEM: tuple[tuple[str, str, Work, float], ...] = (
+    ("net_dev", "rx_packets", Work.PACKETS_IN, 1),
+    ("net_dev", "tx_packets", Work.PACKETS_OUT, 1),
+    ("net_dev", "rx_bytes", Work.BYTES_IN, 1),
+    ("net_dev", "tx_bytes", Work.BYTES_OUT, 1),
+    ("diskstats", "reads", Work.READS, 1),
+    ("diskstats", "writes", Work.WRITES, 1),
+    ("diskstats", "sectors_read", Work.BYTES_READ, SECTOR),
+    ("diskstats", "sectors_written", Work.BYTES_WRITTEN, SECTOR),
+    ("stat", "processes", Work.STARTS, 1),
+    ("stat", "ctxt", Work.SWITCHES, 1),
 )
 OWN: tuple[tuple[str, str, Work], ...] = (
     ("process.details", "rchar", Work.OWN_READ),
@@ -102,12 +103,12 @@ OWN: tuple[tuple[str, str, Work], ...] = (
 def counters(boot: Boot) -> list[Counter]:
     """The counters of the whole machine that moved during a boot."""
     found = []
-    for table, columns, work, scale in SYSTEM:
+    for table, column, work, scale in SYSTEM:
         for key in boot.rows(table):
-            times, rows = boot.together(table, key, columns)
-            found.append(_counter(work, key or None, times, [sum(row) for row in rows], scale))
-    times, rows = boot.together("stat", b"", BUSY)
-    found.append(_counter(Work.CPU, None, times, [sum(row) for row in rows], 1 / _ticks(boot)))
+            times, values = boot.points(table, key, column)
+            found.append(_counter(work, key or None, times, values, scale))
+    busy, rows = boot.together("stat", b"", BUSY)
+    found.append(_counter(Work.CPU, None, busy, list(map(sum, rows)), 1 / _ticks(boot)))
     return [counter for counter in found if counter is not None]
 
 
@@ -130,17 +131,13 @@ def _counter(work: Work, of: bytes | None, times: Sequence[int], values: Sequenc
     steps = rises(times, values)
     if not any(steps):
         return None
-    total = array("d", [0.0])
-    counted = 0
-    for step in steps:
-        counted += step
-        total.append(counted * scale)
-    return Counter(work, of, times, total)
+    total = array("d", accumulate(steps, initial=0))
+    return Counter(work, of, times, total if scale == 1 else array("d", [counted * scale for counted in total]))
 
 
 def rises(times: Sequence[int], values: Sequence[int]) -> list[int]:
     """By how much a counter rose from each value to the next, resets and wraps of 32 bits understood."""
-    steps = [later - earlier for earlier, later in pairwise(values)]
+    steps = list(map(sub, values[1:], values))
     if not steps or min(steps) >= 0:
         return steps
     waits = [max(later - earlier, 1) for earlier, later in pairwise(times)]

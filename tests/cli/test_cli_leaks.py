@@ -103,7 +103,20 @@ def test_a_leak_is_judged_from_a_mark_on(tmp_path: Path) -> None:
     assert leak["worst"]["follows"]["driver"]["bytes_per_unit"] == pytest.approx(412, rel=0.03)
     assert leak["worst"]["from_bytes"] == pytest.approx(5_000 * 1024, rel=0.05)
     assert found["span"]["samples"] == 300
-    assert re.search(r"412 bytes per received packet on eth0 \(R² (0.9|1.0)", flat(told(path, "--since", "mark:test 7")))
+    said = flat(told(path, "--since", "mark:test 7"))
+    assert re.search(r"412 bytes per received packet on eth0 \(R² (0.9|1.0)", said)
+
+
+def test_the_beginning_of_what_a_mark_names_will_do(tmp_path: Path) -> None:
+    scene = Scene(tmp_path / "ring", slots=64).boot()
+    scene.run(200, b"leakd", lambda t: 1_000 + 10 * t)
+    scene.record(30)
+    scene.event("mark", text="test 7 begins")
+    scene.record(60)
+    scene.event("mark", text="test 7 ends")
+    scene.record(5).flush()
+    (found,) = read(str(tmp_path / "ring"), "--since", "mark:test 7")["recordings"]
+    assert found["span"]["samples"] == pytest.approx(65, abs=1)
 
 
 def test_one_process_can_be_asked_for() -> None:

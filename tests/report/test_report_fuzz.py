@@ -13,12 +13,13 @@ import pytest
 
 from lastgasp.analysis.facts import gather
 from lastgasp.cli.report import draw
-from lastgasp.report import as_json
+from lastgasp.report import as_json, leaks
 from lastgasp.report.screen import Screen
 from lastgasp.ring.format import CRC, HEADER, HEADER_SIZE
 from lastgasp.ring.scan import scan
 from lastgasp.ring.writer import compress
 from lastgasp.timeline.load import decode
+from lastgasp.timeline.window import since
 from stories import STORIES
 
 ROUNDS = 600 if os.environ.get("LASTGASP_LONG") else 40
@@ -64,8 +65,15 @@ def test_a_forged_ring_has_a_report(story: str, tmp_path: Path) -> None:
         rng = random.Random(SEED * 1_000_003 + number)
         file = io.BytesIO(forged(image, rng))
         try:
-            found = [gather(recording) for recording in decode(file, "forged", scan(file))]
+            recordings = decode(file, "forged", scan(file))
+            found = [gather(recording) for recording in recordings]
+            for recording in recordings:
+                boot = rng.randrange(len(recording.boots)) + 1
+                of = recording.boots[boot - 1]
+                gather(since(recording, boot, rng.choice([of.first_ms, of.last_ms, (of.first_ms + of.last_ms) // 2])))
             draw(found, Screen())
+            for facts in found:
+                leaks.draw(Screen(), facts, leaks.Question())
             as_json.render(found)
         except Exception as error:
             raise AssertionError(f"seed {SEED}, round {number}") from error

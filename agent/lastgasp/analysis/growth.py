@@ -158,6 +158,8 @@ def kills_of(recording: Recording) -> list[list[Kill]]:
 def life_until(boots: list[Boot], index: int, process: Process, until_ms: int) -> Life | None:
     """A life as if the recording had ended at that moment; None when nothing of it was recorded by then."""
     boot = boots[index]
+    if not KEY.fullmatch(process.key):
+        return None
     return _life(boots, index, process, boot.page_size, clock_ticks(boot), until_ms)
 
 

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 from lastgasp.analysis.facts import Facts, gather
 from lastgasp.analysis.ownership.assign import assign
+from lastgasp.analysis.victim.instants import Instant
+from lastgasp.analysis.workload.counters import BEGINS
 from lastgasp.cli import instant, ownership
 from lastgasp.report.as_json import plain
 from lastgasp.report.leaks import Question, draw, said
@@ -82,9 +84,7 @@ def run(options: argparse.Namespace) -> int:
                 assign(recording, [growth.worst for growth in facts.growth], owners)
             found.append((recording, facts))
     if process is not None:
-        found = [
-            (recording, _only(facts, process)) for recording, facts in found if _has(recording, process)
-        ]
+        found = [(recording, _only(facts, process)) for recording, facts in found if _has(recording, process)]
         if not found:
             raise LeaksError(_unknown(options, process))
     screen = Screen.on(sys.stdout)
@@ -105,8 +105,21 @@ def _since(recording: Recording, text: str) -> Recording:
     try:
         at = instant.find(recording, text)
     except instant.InstantError as error:
-        raise LeaksError(f"{recording.name}: --since {error}") from None
+        begun = _begun(recording, text)
+        if begun is None:
+            raise LeaksError(f"{recording.name}: --since {error}") from None
+        at = begun
     return since(recording, at.boot + 1, at.at_ms)
+
+
+def _begun(recording: Recording, text: str) -> Instant | None:
+    """Of mark:"test 7" the mark "test 7 begins", where that is the only one that begins it."""
+    for word in BEGINS if text.startswith("mark:") else ():
+        try:
+            return instant.find(recording, f"{text.rstrip(chr(34))} {word.decode()}")
+        except instant.InstantError:
+            continue
+    return None
 
 
 # -- one process -------------------------------------------------------------------------------------------

@@ -16,9 +16,13 @@ LASTING = ("machine",)  # events that tell of the machine rather than of a momen
 
 
 def since(recording: Recording, boot: int, at_ms: int) -> Recording:
-    """Boot ``boot`` (from 1) from a moment on, and the boots after it. The recording itself is left as it is."""
+    """Boot ``boot`` (from 1) from the sample on that held at a moment, and the boots after it.
+
+    The recording itself is left as it is.
+    """
     first, *later = recording.boots[boot - 1 :]
-    return replace(recording, boots=[_cut(first, at_ms), *later])
+    held = bisect_right(first.sample_at, at_ms) - 1
+    return replace(recording, boots=[_cut(first, first.sample_at[held] if held >= 0 else first.first_ms), *later])
 
 
 def _cut(boot: Boot, at_ms: int) -> Boot:

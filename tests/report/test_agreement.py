@@ -33,7 +33,8 @@ def agree(facts: Facts, events: list[Recorded]) -> int:
     """Assert that they do; how many kills there were to compare."""
     of_report = answer(facts, visible)
     assert said_of_leaks(facts, Question(), visible) == of_report
-    told = [one for one in events if one.explained.before is not None][: len(facts.explained)]
+    recorded = [one for one in events if one.explained.before is not None and one.explained.before.recorded_ms]
+    told = recorded[: len(facts.explained)]
     for mine, event in zip(facts.explained, told, strict=True):
         assert why(mine, visible) == sentences(event.explained, visible)
     kill = unlike(facts)
@@ -89,7 +90,8 @@ def test_stories_are_told_alike(story: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("story", sorted(OOM_STORIES))
 def test_kills_are_told_alike(story: str, tmp_path: Path) -> None:
     OOM_STORIES[story](tmp_path / "story.lgr")
-    assert agree(*understood(tmp_path / "story.lgr"))
+    told = agree(*understood(tmp_path / "story.lgr"))
+    assert told or story == "older_than_the_recording"
 
 
 @pytest.mark.parametrize("path", RECORDINGS, ids=lambda path: path.name.removesuffix(".ring.gz"))

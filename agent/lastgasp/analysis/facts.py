@@ -80,7 +80,7 @@ class Facts:
     losses: Losses
     cost: Cost
     forecasts: list[Forecast]  # at the end of the last boot: of the machine, and of each group with a limit
-    explained: list[Explanation] = field(default_factory=list, metadata={"json": False})  # the first OOM reports
+    explained: list[Explanation] = field(default_factory=list, metadata={"json": False})  # the first kills
 
     @property
     def leaks(self) -> list[Growth]:
@@ -130,7 +130,7 @@ def gather(recording: Recording) -> Facts:
         losses(recording),
         cost(recording),
         forecast(recording),
-        list(islice((one for one in explanations(recording) if one.before is not None), EXPLAINED)),
+        list(islice((one for one in explanations(recording) if one.recorded), EXPLAINED)),
     )
 
 

@@ -14,8 +14,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from lastgasp.analysis.fields import whole
+from lastgasp.analysis.onset import onset
 from lastgasp.analysis.oom.events import oom_events
 from lastgasp.analysis.shape.curve import sampled
+from lastgasp.analysis.shape.trend import CELLS as TREND_CELLS
 from lastgasp.analysis.shape.trend import Confidence, Shape, Verdict, judge
 from lastgasp.analysis.times import Moment, moment
 from lastgasp.timeline.model import Boot, Process, Recording
@@ -55,7 +57,7 @@ class Life:
     judged_bytes: int  # at the end of what was judged: to the kill, where most of the life lies before one
     peak_bytes: int
     verdict: Verdict
-    since: Moment  # of the verdict's growth
+    since: Moment  # the growth's beginning, as closely as the curve tells
     cells: list[int]  # at the ends of CELLS equal stretches of this life
     where: Where | None = None  # filled in for those who are shown
     follows: Drivers | None = None  # what its growth was held against; filled in for those who leak or may leak
@@ -221,7 +223,7 @@ def _life(
         sizes[bisect_right(times, last) - 1],
         max(sizes),
         verdict,
-        moment(boots, index, verdict.since_ms),
+        moment(boots, index, _began(times, sizes, verdict)),
         sampled(times, sizes, until, CELLS),
     )
 
@@ -234,6 +236,14 @@ def _last_growth(first_ms: int, until_ms: int, kills: Iterable[int]) -> int:
     """
     rest = (until_ms - first_ms) * AFTERMATH
     return min((at for at in kills if first_ms < at <= until_ms <= at + rest), default=until_ms)
+
+
+def _began(times: list[int], sizes: list[int], verdict: Verdict) -> int:
+    """Since when a leak grows: the change point in its curve, where it has a clear one near the trend's beginning."""
+    if verdict.shape is not Shape.LEAK:
+        return verdict.since_ms
+    found = onset(times, sizes, verdict.since_ms, verdict.until_ms, TREND_CELLS)
+    return found.at_ms if found is not None else verdict.since_ms
 
 
 def average(verdict: Verdict) -> Verdict:

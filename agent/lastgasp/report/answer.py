@@ -59,11 +59,10 @@ def answer(facts: Facts, text: Text) -> list[str]:
 
 def unlike(facts: Facts) -> Explanation | None:
     """The kill that is not explained by the leak that is told first, or by any; None: there is none of the kind."""
-    recorded = [one for one in facts.explained if one.before is not None and one.before.recorded_ms > 0]
-    if not recorded:
+    if not facts.explained:
         return None
-    blaming = [one for one in recorded if one.before is not None and one.before.blamed]
-    first = (blaming or recorded)[0]
+    blaming = [one for one in facts.explained if one.before is not None and one.before.blamed]
+    first = (blaming or facts.explained)[0]
     before = first.before
     if not facts.leaks:
         return None if facts.machine_leaks and not _blames_program(before) else first

@@ -26,6 +26,11 @@ class Explanation:
     cause: OomCause
     before: Before | None  # None: overcommit refused, or user space killed
 
+    @property
+    def recorded(self) -> bool:
+        """Is it of the kernel's making, and of the time that was recorded?"""
+        return self.before is not None and self.before.recorded_ms > 0
+
 
 def explanations(recording: Recording) -> Iterator[Explanation]:
     """All reports of a recording, in the order of the kernel's log."""

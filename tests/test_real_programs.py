@@ -39,17 +39,23 @@ class TestForecast:
         assert right >= kills.REACH * len(said), kills.render(said)
 
     @pytest.mark.parametrize(
-        ("name", "group"), [("groups-4", "paused"), ("groups-4", "waving"), ("groups-3", "constant-slow")]
+        ("name", "group"),
+        [("groups-4", "paused"), ("groups-4", "waving"), ("groups-3", "constant-slow"), ("groups-3", "cached")],
     )
     @pytest.mark.parametrize("share", [0.4, 0.45, 0.5, 0.55, 0.6, 0.75])
-    def test_pauses_waves_and_batches_that_were_there_before_end_no_trend(
-        self, name: str, group: str, share: float
-    ) -> None:
+    def test_pauses_waves_batches_and_a_log_begun_anew_end_no_trend(self, name: str, group: str, share: float) -> None:
         (recording,) = load(str(RECORDINGS / "oom" / f"{name}.ring.gz"))
         end = next(end for end in kills.ends(recording) if labels.label(end.group) == group)
         at_ms = round(end.begin_ms + share * (end.kill_ms - end.begin_ms))
         said = next(one for one in forecast(recording, at_ms) if one.group == end.group)
         assert said.in_ms == pytest.approx(end.kill_ms - at_ms, rel=kills.RIGHT)
+
+    def test_what_is_left_is_never_less_than_nothing(self) -> None:
+        (recording,) = load(str(RECORDINGS / "oom" / "machine-toothed.ring.gz"))
+        (end,) = kills.ends(recording)
+        for at_ms in range(end.begin_ms, end.kill_ms, 5_000):
+            said = forecast(recording, at_ms)[0]
+            assert said.low_ms is None or said.low_ms >= 0
 
     def test_each_group_was_killed_once_and_the_leaker_is_known(self) -> None:
         for path in GROUPS:

@@ -34,8 +34,10 @@ class Unsynced(FileStorage):
 class Machine:
     """A device that lives in fast motion, and is recorded."""
 
-    def __init__(self, writer: RingWriter) -> None:
+    def __init__(self, writer: RingWriter, interval_ms: int, slow_every: int) -> None:
         self.writer = writer
+        self.interval_ms = interval_ms
+        self.slow_every = slow_every
         self.encoder = writer.encoder
         self.rows = Rows(self.encoder)
         self.random = random.Random(1)
@@ -75,7 +77,7 @@ class Machine:
     def sample(self) -> None:
         """Live for an interval and record it."""
         chance, encoder = self.random, self.encoder
-        self.now_ms += INTERVAL_MS
+        self.now_ms += self.interval_ms
         self.samples += 1
         encoder.begin(self.now_ms, SAMPLE_SYSTEM | SAMPLE_PROCESSES)
         for table, values, step, share in self.system:
@@ -88,7 +90,7 @@ class Machine:
         for pid in chance.sample(busy, CHANGING):
             self.change(self.living[pid])
             self.put(pid)
-        if self.samples % SLOW_EVERY == 0:
+        if self.samples % self.slow_every == 0:
             self.slow()
         encoder.end()
 
@@ -129,7 +131,7 @@ def key(pid: int) -> bytes:
     return b"%d@%d" % (pid, pid * 100)
 
 
-def make(path: str, size: int, block_size: int) -> int:
+def make(path: str, size: int, block_size: int, interval_ms: int = INTERVAL_MS, slow_every: int = SLOW_EVERY) -> int:
     """Write a full ring of ``size`` bytes to a new file; returns the number of samples written to it."""
     fd = posix.open(path, posix.O_RDWR | posix.O_CREAT | posix.O_TRUNC | posix.O_CLOEXEC, 0o600)
     try:
@@ -139,7 +141,7 @@ def make(path: str, size: int, block_size: int) -> int:
         writer = RingWriter(
             storage, Place(1, slots, 0, 0, 0), block_size, bytes(range(16)), lambda: 10**18, KEY_INTERVAL
         )
-        machine = Machine(writer)
+        machine = Machine(writer, interval_ms, slow_every)
         while writer.blocks_written < slots:
             machine.sample()
     finally:

@@ -83,16 +83,20 @@ class Boot:
         self.first_ms = 0
         self.last_ms = 0
         self.recovered = 0  # blocks that came from persistent RAM
+        self._set_by: tuple[int, int | None] = (0, None)  # offsets looked through, and what they say
 
     # -- clocks ----------------------------------------------------------------------------------------
 
     @property
     def offset_ns(self) -> int | None:
         """Wall clock minus boot clock, by the latest plausible setting of this boot's clock; None: never set."""
-        for at_ms, offset in reversed(self.offsets):
+        known, found = self._set_by  # there may be thousands of them, and thousands of moments that ask
+        for at_ms, offset in reversed(self.offsets[known:]):
             if at_ms * 1_000_000 + offset >= PLAUSIBLE_NS:
-                return offset
-        return None
+                found = offset
+                break
+        self._set_by = len(self.offsets), found
+        return found
 
     def wall_ns(self, at_ms: int) -> int | None:
         """Absolute time of a moment of this boot, also for moments before its clock was set."""
@@ -131,10 +135,14 @@ class Boot:
         for series in self.rows(table).get(key, ()):
             if all(name in series.columns for name in names):
                 chosen = [series.flat[series.columns.index(name) :: series.width] for name in names]
-                for at, *values in zip(series.at, *chosen, strict=True):
-                    if ABSENT not in values:
-                        times.append(at)
-                        found.append(tuple(values))
+                if any(ABSENT in column for column in chosen):
+                    for at, values in zip(series.at, zip(*chosen, strict=True), strict=True):
+                        if ABSENT not in values:
+                            times.append(at)
+                            found.append(values)
+                else:
+                    times += series.at
+                    found += zip(*chosen, strict=True)
         return times, found
 
     def value_at(self, table: str, key: bytes, column: str, at_ms: int) -> int | None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import re
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping
@@ -48,7 +50,7 @@ class Browser:
             made = self.ask("POST", "/session", {"capabilities": {"alwaysMatch": wanted}})
             self.base += f"/session/{made['sessionId']}"
         except BaseException:
-            self.driver.kill()
+            os.killpg(self.driver.pid, signal.SIGKILL)
             raise
 
     def close(self) -> None:
@@ -56,7 +58,7 @@ class Browser:
         try:
             self.ask("DELETE", "", None)
         finally:
-            self.driver.terminate()
+            os.killpg(self.driver.pid, signal.SIGKILL)  # the browser, too, where it did not answer any more
             self.driver.wait(PATIENCE_S)
 
     def ask(self, method: str, path: str, body: object = None) -> Any:

@@ -118,7 +118,7 @@ class Chart {
 
   happened() {
     return this.data.events.flatMap((event, number) => {
-      if (!this.view.sees(event.x)) return [];
+      if (event.kind === "run" || !this.view.sees(event.x)) return [];  // boots show by themselves
       const x = this.place(event.x);
       const line = drawn("g", { class: `event ${event.kind}`, "data-event": number },
         drawn("title", {}, `${event.when} ${event.text}`),

@@ -18,6 +18,7 @@ const SWAP_LINES = [
   { name: "swap_total", title: "SwapTotal", swatch: "line-total" },
 ];
 const LANE_APART = 32;
+const RUNS = 20;  // starts of the agent: more tell nothing
 const LABELLED = new Set(["kill", "panic", "mark", "alert", "other"]);
 const SIGNS = { kill: "✖", panic: "✖", mark: "⚑", alert: "!", "alert-end": "·", run: "▸", other: "?", tune: "±", config: "c" };
 
@@ -116,8 +117,9 @@ class Recording {
     const chart = this.charts[0];
     if (!chart) return;
     const shown = [];
+    const crowded = this.data.events.filter(({ kind, x }) => kind === "run" && this.view.sees(x)).length > RUNS;
     for (const [number, event] of this.data.events.entries()) {
-      if (!this.view.sees(event.x)) continue;
+      if (!this.view.sees(event.x) || (crowded && event.kind === "run")) continue;
       const x = chart.place(event.x);
       if (shown.length && x - shown.at(-1).x < LANE_APART) shown.at(-1).numbers.push(number);
       else shown.push({ x, numbers: [number] });

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from lastgasp.analysis.forecast import Basis, Forecast, Reason, forecast
+from lastgasp.analysis.forecast import Basis, Forecast, forecast
 from lastgasp.analysis.oom.events import oom_events
+from lastgasp.analysis.pace import Reason
 from lastgasp.timeline.load import load
 from scene import Scene
 

@@ -17,7 +17,7 @@ from lastgasp.analysis.presence import Parting, Presence, presences
 from lastgasp.analysis.times import Moment, moment
 from lastgasp.analysis.victim.instants import Instant
 from lastgasp.analysis.victim.live import Candidate, Lives
-from lastgasp.analysis.victim.next_victim import _passed_over, as_process
+from lastgasp.analysis.victim.next_victim import as_process, passed_over
 from lastgasp.oom.ranking import rank
 from lastgasp.oom.what_if import Change
 from lastgasp.timeline.lookup import Lookup
@@ -257,7 +257,7 @@ class _Boot:
         ground = self.lives.ground(at_ms)
         if ground is None:
             return {}
-        spared = _passed_over(self.lives, candidates, ground)
+        spared = passed_over(self.lives, candidates, ground)
         looked_at = [one for one in candidates if one.key not in spared]
         ranked = rank([as_process(one, Change()) for one in looked_at], ground.era, ground.total_pages)
         return {looked_at[one.place].key: one.rank for one in ranked if one.rank is not None}

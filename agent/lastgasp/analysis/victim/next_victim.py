@@ -57,7 +57,7 @@ class Standing:
     # None: no size would make it the next, or the next holds too little for any to spare it
     turns_at_adj: int | None  # the oom_score_adj nearest to its own with which the answer is another
     oom_score: int | None  # as the kernel showed it, ``details_age_ms`` before
-    passed_over: bool  # the kernel does not look at it (``_passed_over``)
+    passed_over: bool  # the kernel does not look at it (``passed_over``)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,7 @@ def outlook(
         return Unknown.NO_PROCESSES
     total = total_with(ground, change)
     size_kb = ground.page_size / 1024
-    spared = _passed_over(lives, candidates, ground)
+    spared = passed_over(lives, candidates, ground)
     processes = [replace(as_process(one, change), passed_over=one.key in spared) for one in candidates]
     machine = boots[index].machine()
     ages = [at_ms - one.details_ms for one in candidates if one.details_ms is not None]
@@ -219,7 +219,7 @@ def _standing(
     )
 
 
-def _passed_over(lives: Lives, candidates: Sequence[Candidate], ground: Ground) -> set[bytes]:
+def passed_over(lives: Lives, candidates: Sequence[Candidate], ground: Ground) -> set[bytes]:
     """Keys of those whose oom_score was 0 although they held memory, and that have not changed since.
 
     The kernel does not look at a child between vfork and exec, whose memory is its parent's, nor at one that is dying.

@@ -1,8 +1,9 @@
 """Straight lines through evenly spaced values: where one ends and the next begins, and whether they rise.
 
-``split`` cuts a curve into the few straight pieces that explain it best (dynamic programming over sums of squares,
-O(n^2) for the small n it is used with). ``slope`` and ``agreement`` are robust against outliers: the median of the
-slopes between all pairs (Theil-Sen), and how many of the pairs rise rather than fall (Kendall's tau).
+``split`` cuts a curve into the few straight pieces that explain it best (dynamic programming over sums of squares, a
+candidate in constant time, O(n^2) of them for the small n it is used with). ``slope`` and ``agreement`` are robust
+against outliers: the median of the slopes between all pairs (Theil-Sen), and how many of the pairs rise rather than
+fall (Kendall's tau).
 """
 
 from __future__ import annotations
@@ -33,55 +34,83 @@ class Piece:
 
 
 class _Sums:
-    """Sums of squares about the best line through any stretch, in constant time."""
+    """Sums of squares about the best line through any stretch, in constant time: by running sums of the values."""
 
     def __init__(self, values: Sequence[float]) -> None:
-        least = min(values)
-        self.values = [value - least for value in values]
-        self.least = least
+        self.least = min(values)
         self.y, self.xy, self.yy = [0.0], [0.0], [0.0]
-        for x, value in enumerate(self.values):
-            self.y.append(self.y[-1] + value)
-            self.xy.append(self.xy[-1] + x * value)
-            self.yy.append(self.yy[-1] + value * value)
+        for x, value in enumerate(values):
+            above = value - self.least
+            self.y.append(self.y[-1] + above)
+            self.xy.append(self.xy[-1] + x * above)
+            self.yy.append(self.yy[-1] + above * above)
 
     def fit(self, start: int, end: int) -> tuple[float, float, float]:
         """Squares about the line, and the line's values at its two ends."""
         n = end - start
-        y, yy = self.y[end] - self.y[start], self.yy[end] - self.yy[start]
+        y = self.y[end] - self.y[start]
         xy = self.xy[end] - self.xy[start] - start * y  # x counted from start
-        x, xx = n * (n - 1) / 2, (n - 1) * n * (2 * n - 1) / 6
-        below = n * xx - x * x
+        x, below = n * (n - 1) / 2, n * n * (n * n - 1) / 12
         slope = (n * xy - x * y) / below if below else 0.0
         at = (y - slope * x) / n
-        squares = max(yy - at * y - slope * xy, 0.0)
+        squares = max(self.yy[end] - self.yy[start] - at * y - slope * xy, 0.0)
         return squares, at + self.least, at + slope * (n - 1) + self.least
+
+    def squares(self, starts: range, end: int) -> list[float]:
+        """The same squares, from each start; written out, for a split spends its time here."""
+        found = []
+        to_y, to_xy, to_yy = self.y[end], self.xy[end], self.yy[end]
+        of = slice(starts.start, starts.stop)
+        for start, from_y, from_xy, from_yy in zip(starts, self.y[of], self.xy[of], self.yy[of], strict=True):
+            n = end - start
+            y = to_y - from_y
+            xy = to_xy - from_xy - start * y
+            x, below = n * (n - 1) / 2, n * n * (n * n - 1) / 12
+            slope = (n * xy - x * y) / below if below else 0.0
+            squares = to_yy - from_yy - (y - slope * x) / n * y - slope * xy
+            found.append(squares if squares > 0.0 else 0.0)
+        return found
 
 
 def split(values: Sequence[float], least: int, most: int) -> list[Piece]:
-    """Cut into at most ``most`` straight pieces of at least ``least`` values each."""
+    """Cut into at most ``most`` straight pieces of at least ``least`` values each; fewer values are one piece.
+
+    Of equally good cuts it is the one into the fewest pieces. More of them are tried only while their price alone is
+    less than what the best cut costs: no fit could make good for it.
+    """
     n = len(values)
     sums = _Sums(values)
     price = PENALTY * _noise(values) ** 2 * log(max(n, 3))
-    # best[k][end]: cost of values[:end] in k + 1 pieces, and where the last of them starts
-    best = [{end: (sums.fit(0, end)[0], 0) for end in range(min(least, n), n + 1)}]
-    for k in range(1, most):
-        row = {}
-        for end in range(least * (k + 1), n + 1):
-            row[end] = min(
-                (best[k - 1][start][0] + sums.fit(start, end)[0] + price, start)
-                for start in range(least * k, end - least + 1)
-            )
-        best.append(row)
-    k = min((row[n][0], k) for k, row in enumerate(best) if n in row)[1]
-    pieces = []
+    rows: list[list[float]] = []  # of 1, 2, ... pieces: the least cost of the values up to each end that can follow
+    squares: dict[int, list[float]] = {}  # of the piece up to an end, from each start on
+
+    def costs(pieces: int, end: int) -> list[float]:
+        """Of the values up to ``end`` in so many pieces, by where the last one starts."""
+        if pieces == 1:
+            return [sums.fit(0, end)[0]]
+        if end not in squares:
+            squares[end] = sums.squares(range(least, end - least + 1), end)
+        behind = squares[end][least * (pieces - 2) :]
+        return [before + last + price for before, last in zip(rows[pieces - 2], behind, strict=False)]
+
+    best, count, prices = min(costs(1, n)), 1, 0.0
+    for pieces in range(2, most + 1):
+        prices += price
+        if best <= prices or n < least * pieces:
+            break
+        rows.append([min(costs(pieces - 1, end)) for end in range(least * (pieces - 1), n - least + 1)])
+        cost = min(costs(pieces, n))
+        if cost < best:
+            best, count = cost, pieces
+    found = []
     end = n
-    while end:
-        start = best[k][end][1] if k else 0
+    for pieces in range(count, 0, -1):
+        ways = costs(pieces, end)
+        start = ways.index(min(ways)) + least * (pieces - 1)
         _, first, last = sums.fit(start, end)
-        pieces.append(Piece(start, end, first, last))
-        end, k = start, k - 1
-    return pieces[::-1]
+        found.append(Piece(start, end, first, last))
+        end = start
+    return found[::-1]
 
 
 def _noise(values: Sequence[float]) -> float:

@@ -72,6 +72,8 @@ class Program:
     told: bool = False
     kernel: bool = False
     exiting: bool = False  # its memory is gone and it is not yet a zombie
+    threads: Size = lambda _: 1
+    files: Size | None = None  # open ones; None: they are not recorded
 
     @property
     def key(self) -> bytes:
@@ -302,7 +304,9 @@ class Scene:
             resident = shared = 0
         if program.kernel:
             resident, shared = 0, None
-        values = (resident, shared, 0 if program.exiting else 5000, 0, program.cpu_ticks, 1, program.state)
+        age_s = self.at_s - program.started_ms / 1000
+        threads = int(program.threads(age_s))
+        values = (resident, shared, 0 if program.exiting else 5000, 0, program.cpu_ticks, threads, program.state)
         if not self.encoder.update(self.tables["process"], program.key, values):
             self.encoder.introduce(self.tables["process"], program.key, program.key, program.name, values)
         known = {
@@ -310,6 +314,7 @@ class Scene:
             b"VmPTE": program.page_tables_kb,
             b"oom_score_adj": program.adj,
             b"oom_score": program.oom_score,
+            b"fds": None if program.files is None else int(program.files(age_s)),
         }
         if any(value is not None for value in known.values()):
             self.rows.put(self.tables["details"], program.key, tuple(known.get(name) for name in DETAILS))

@@ -111,6 +111,30 @@ def names_from_an_adversary(path: Path) -> None:
     scene.stop()
 
 
+def ends_with_nothing_left(path: Path) -> None:
+    """Two boots fill up and just end, as under a watchdog: no word from the kernel was kept."""
+    scene = Scene(path)
+    for boot in (1, 2):
+        scene.boot(boot, wall=f"2026-11-23 1{boot + 3}:00:00")
+        scene.meminfo["Cached"] = 2_000
+        scene.run(200, b"sensord\x1b[1m", lambda t: 900 + 400 * t)
+        scene.run(201, b"logger", 4_000)
+        scene.record(105)
+        scene.flush()
+
+
+def promised_all_that_may_be(path: Path) -> None:
+    """In mode 2 of overcommit a program takes what may be promised, while memory is free."""
+    scene = Scene(path).boot()
+    scene.meminfo["Committed_AS"] = 10_000
+    scene.start(b"", **{"vm.overcommit_memory": "2", "vm.overcommit_ratio": "50"})
+    scene.run(200, b"sensord", lambda t: 900 + 400 * t)
+    for n in range(40):
+        scene.meminfo["Committed_AS"] = min(10_000 + 800 * n, 32_700)
+        scene.record(1)
+    scene.flush()
+
+
 STORIES: dict[str, Callable[[Path], None]] = {
     story.__name__: story
     for story in (
@@ -121,5 +145,7 @@ STORIES: dict[str, Callable[[Path], None]] = {
         three_boots_and_a_hole,
         a_single_sample,
         names_from_an_adversary,
+        ends_with_nothing_left,
+        promised_all_that_may_be,
     )
 }

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from lastgasp.analysis.endings import Refusal, Squeeze, refusals, squeezes
-from lastgasp.analysis.growth import growths
 from lastgasp.analysis.oom.events import oom_events
 from lastgasp.analysis.runs import runs
 from scene import Scene
@@ -20,12 +19,11 @@ def scene(tmp_path: Path) -> Scene:
 
 def squeezed(scene: Scene) -> list[Squeeze]:
     recording = scene.flush().load()
-    return squeezes(recording, runs(recording), growths(recording), oom_events(recording))
+    return squeezes(recording, runs(recording), oom_events(recording))
 
 
 def refused(scene: Scene) -> list[Refusal]:
-    recording = scene.flush().load()
-    return refusals(recording, growths(recording))
+    return refusals(scene.flush().load())
 
 
 def restarted(scene: Scene, settings: dict[str, str]) -> Scene:

@@ -15,6 +15,7 @@ from lastgasp.report.leaks import said as said_of_leaks
 from lastgasp.report.oom.page import sentences
 from lastgasp.report.oom.recorded import Recorded, explained
 from lastgasp.report.visible import visible
+from lastgasp.report.why import headline
 from lastgasp.report.why import sentences as why
 from lastgasp.timeline.load import load
 from oomstories import STORIES as OOM_STORIES
@@ -39,9 +40,12 @@ def agree(facts: Facts, events: list[Recorded]) -> int:
         assert why(mine, visible) == sentences(event.explained, visible)
     kill = unlike(facts)
     if kill is not None:
-        assert of_report[: len(why(kill, visible))] == why(kill, visible)
+        first = headline(kill, visible)
+        told_first = ([first] if first else []) + why(kill, visible)
+        assert of_report[: len(told_first)] == told_first
+        assert (first is None) == (kill.culprit is None or kill.choice.victim is None)
     leaks = {growth.name: growth.worst for growth in facts.leaks}
-    first: set[bytes] = set()
+    seen: set[bytes] = set()
     for event in told:
         before = event.explained.before
         assert before is not None
@@ -50,9 +54,9 @@ def agree(facts: Facts, events: list[Recorded]) -> int:
             continue
         assert life.name in leaks or life.name in " ".join(of_report).encode()
         mine_ = leaks.get(life.name)
-        if mine_ is None or mine_.key != life.key or life.name in first:
+        if mine_ is None or mine_.key != life.key or life.name in seen:
             continue
-        first.add(life.name)
+        seen.add(life.name)
         if mine_.verdict.until_ms == life.verdict.until_ms:
             assert mine_.verdict == life.verdict
             assert mine_.since == life.since

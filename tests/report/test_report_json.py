@@ -55,7 +55,7 @@ def test_every_field_is_explained(story: str, tmp_path: Path) -> None:
 def test_everything_that_is_explained_exists(tmp_path: Path) -> None:
     names = {key for story in STORIES for key in keys(json.loads(as_json.render([facts(story, tmp_path)])))}
     values = {"leak", "sawtooth", "steady", "shrinking", "step", "low", "medium", "high", "stopped", "unclean", "open"}
-    values |= {"mark", "alert", "config", "tune", "null", "1"}
+    values |= {"mark", "alert", "config", "tune", "null", "false", "1"}
     names |= set(Owner.__dataclass_fields__)  # only with lists of packages
     names |= {field for of in (Driver, DuringMark, Rival) for field in of.__dataclass_fields__}  # no story has one
     explained = set(re.findall(r"`([a-z_0-9]+)`", EXPLAINED))

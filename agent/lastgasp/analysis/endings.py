@@ -7,11 +7,11 @@ has promised all that it may.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from lastgasp.analysis.advice.promises import promised
-from lastgasp.analysis.growth import Growth
+from lastgasp.analysis.growth import Life, life_until
 from lastgasp.analysis.memory import ANONYMOUS, KB, owned_until
 from lastgasp.analysis.oom.events import OomEvent
 from lastgasp.analysis.runs import End, Run
@@ -58,9 +58,7 @@ class Refusal:
     takers: list[Taker]
 
 
-def squeezes(
-    recording: Recording, runs: Sequence[Run], growth: Sequence[Growth], ooms: Sequence[OomEvent]
-) -> list[Squeeze]:
+def squeezes(recording: Recording, runs: Sequence[Run], ooms: Sequence[OomEvent]) -> list[Squeeze]:
     """Boots that ended with hardly anything left, in order."""
     found = []
     for index, boot in enumerate(recording.boots):
@@ -72,13 +70,13 @@ def squeezes(
         available = boot.value_at("meminfo", b"", "MemAvailable", last_ms)
         if available is None or available >= LITTLE * total or _reported(ooms, index, last_ms):
             continue
-        takers = _takers(recording, index, last_ms, growth, total * KB)
+        takers = _takers(recording, index, last_ms, total * KB)
         last_boot = index + 1 == len(recording.boots)
         found.append(Squeeze(moment(recording.boots, index, last_ms), available * KB, total * KB, last_boot, takers))
     return found
 
 
-def refusals(recording: Recording, growth: Sequence[Growth]) -> list[Refusal]:
+def refusals(recording: Recording) -> list[Refusal]:
     """Boots in which the kernel had promised all that it may, in order."""
     found = []
     for index, boot in enumerate(recording.boots):
@@ -99,7 +97,7 @@ def refusals(recording: Recording, growth: Sequence[Growth]) -> list[Refusal]:
                 max(values) * KB,
                 limit * KB,
                 available * KB if available is not None else None,
-                _takers(recording, index, boot.last_ms, growth, total * KB),
+                _takers(recording, index, boot.last_ms, total * KB),
             )
         )
     return found
@@ -110,9 +108,8 @@ def _reported(ooms: Sequence[OomEvent], index: int, last_ms: int) -> bool:
     return any(event.at.boot == index + 1 and last_ms - event.at.uptime_ms < REPORTED_MS for event in ooms)
 
 
-def _takers(recording: Recording, index: int, at_ms: int, growth: Sequence[Growth], total: int) -> list[Taker]:
-    lives = [one.worst for one in growth if one.worst.boot == index + 1 and not one.worst.ended]
-    found = [Taker(life.name, life.pid, life.change, life.to_bytes) for life in lives]
+def _takers(recording: Recording, index: int, at_ms: int, total: int) -> list[Taker]:
+    found = [Taker(life.name, life.pid, life.change, life.to_bytes) for life in _large(recording, index, at_ms, total)]
     found += [
         Taker(item.name.encode(), None, item.to_bytes - item.from_bytes, item.to_bytes)
         for item in owned_until(recording.boots, index, at_ms)
@@ -120,3 +117,17 @@ def _takers(recording: Recording, index: int, at_ms: int, growth: Sequence[Growt
     ]
     weighty = [taker for taker in found if taker.grown >= WEIGHTY * total]
     return sorted(weighty, key=lambda taker: taker.grown, reverse=True)[:TAKERS]
+
+
+def _large(recording: Recording, index: int, at_ms: int, total: int) -> Iterator[Life]:
+    """Those of a boot that were there at that moment, and large enough to have taken what is of weight."""
+    boot = recording.boots[index]
+    for process in boot.processes.values():
+        if process.kernel or (process.gone_ms is not None and process.gone_ms <= at_ms):
+            continue
+        pages = boot.value_at("process", process.key, "rss", at_ms) or 0
+        swap_kb = boot.value_at("process.details", process.key, "VmSwap", at_ms) or 0
+        if pages * boot.page_size + swap_kb * KB >= WEIGHTY * total:
+            life = life_until(recording.boots, index, process, at_ms)
+            if life is not None:
+                yield life

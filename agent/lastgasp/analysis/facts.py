@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from lastgasp.analysis.cost import Cost, cost
+from lastgasp.analysis.endings import Refusal, Squeeze, refusals, squeezes
 from lastgasp.analysis.fields import whole
 from lastgasp.analysis.forecast import Forecast, forecast
 from lastgasp.analysis.groups import Group, limited_groups
@@ -80,6 +81,8 @@ class Facts:
     losses: Losses
     cost: Cost
     forecasts: list[Forecast]  # at the end of the last boot: of the machine, and of each group with a limit
+    squeezes: list[Squeeze]  # boots that ended with hardly anything left, and no report
+    refusals: list[Refusal]
     explained: list[Explanation] = field(default_factory=list, metadata={"json": False})  # the first kills
 
     @property
@@ -108,7 +111,7 @@ def gather(recording: Recording) -> Facts:
         life.where = readings[life.boot - 1].of(life.key)
     works = _Works(recording)
     _follow(works, changed)
-    ooms = _ooms(recording)
+    ooms, runs_ = _ooms(recording), runs(recording)
     return Facts(
         recording.name,
         recording.ring_id,
@@ -125,11 +128,13 @@ def gather(recording: Recording) -> Facts:
         kills_counted(recording),
         limited_groups(recording),
         in_brief(recording, ooms),
-        runs(recording),
+        runs_,
         happenings(recording),
         losses(recording),
         cost(recording),
         forecast(recording),
+        squeezes(recording, runs_, ooms),
+        refusals(recording),
         list(islice((one for one in explanations(recording) if one.recorded), EXPLAINED)),
     )
 

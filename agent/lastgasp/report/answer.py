@@ -15,7 +15,7 @@ from lastgasp.analysis.oom.before import Before
 from lastgasp.analysis.oom.events import OomEvent
 from lastgasp.analysis.oom.kills import Explanation
 from lastgasp.analysis.shape.trend import Confidence, Shape
-from lastgasp.report import follows, forecast, units, why
+from lastgasp.report import endings, follows, forecast, units, why
 from lastgasp.report.places import main_place, mapping_name, owner_of, since
 
 __all__ = ["answer", "main_place", "mapping_name", "since", "unlike"]
@@ -35,6 +35,8 @@ def answer(facts: Facts, text: Text) -> list[str]:
     leaks = facts.leaks
     kill = unlike(facts)
     if kill is not None:
+        headline = why.headline(kill, text)
+        found += [headline] if headline else []
         found += why.sentences(kill, text)
         taken = why.took_much(kill, facts.span, text)
         found += [taken] if taken else []
@@ -46,12 +48,15 @@ def answer(facts: Facts, text: Text) -> list[str]:
             found.append(f"Also leaking: {_list([_who(growth.worst, text) for growth in leaks[1:4]], leaks[4:])}.")
     if facts.machine_leaks and kill is None:
         found.append(_kernel(facts, facts.machine_leaks[0], text, bool(leaks)))
+    ended = endings.sentences(facts, text)
     if not found:
+        found, ended = ended, []
         suspects = [growth for growth in facts.suspicions if growth.worst.verdict.grown >= SUSPICIOUS_BYTES]
         if suspects:
             found.append(f"Nobody leaks beyond doubt, but {_leak(facts, suspects[0], text)}")
         else:
             found.append(_nobody(facts))
+    found += ended
     foreseen = forecast.sentence(facts, text)
     found += [foreseen] if foreseen else []
     return found + _kills(facts, leaks[0].worst if leaks else None, text, kill is not None)
@@ -148,7 +153,7 @@ def _kills(facts: Facts, leaker: Life | None, text: Text, told: bool) -> list[st
     unseen = (facts.kills_counted or 0) - len(victims)
     if unseen > 0:
         found.append(f"The kernel counted {units.count(unseen, 'OOM kill')} whose messages were not recorded.")
-    elif not found and not victims:
+    elif not found and not victims and not facts.squeezes:
         found.append("Nobody was killed for memory." if facts.kills_counted is not None else "No OOM kill was seen.")
     if earlier:
         last = earlier[-1]

@@ -24,7 +24,10 @@ def render(recordings: list[Facts]) -> str:
     """The whole object, one line per level that matters, ASCII only."""
     found = []
     for facts in recordings:
-        why = [{"at": plain(one.at), "answer": sentences(one, visible)} for one in facts.explained]
+        why = [
+            {"at": plain(one.at), "culprit": plain(one.culprit), "answer": sentences(one, visible)}
+            for one in facts.explained
+        ]
         item = {"answer": answer(facts, visible), **_plain_fields(facts), "why": why}
         found.append(item)
     return json.dumps({"lastgasp_report": FORMAT, "recordings": found}, indent=1) + "\n"

@@ -6,6 +6,8 @@ from lastgasp.analysis.advice.piece import Evidence, Leak
 from lastgasp.analysis.advice.together import main_event, together
 from lastgasp.analysis.facts import Facts
 from lastgasp.analysis.oom.before import took
+from lastgasp.analysis.oom.cause import Case, End
+from lastgasp.analysis.oom.culprit import By
 from lastgasp.analysis.oom.kills import Explanation
 from lastgasp.analysis.shape.verdict import Shape
 from lastgasp.analysis.times import Span
@@ -13,6 +15,7 @@ from lastgasp.report import advice as advised
 from lastgasp.report import units
 from lastgasp.report.follows import Text
 from lastgasp.report.oom.answer import answer
+from lastgasp.report.oom.words import who
 from lastgasp.report.screen import Screen
 
 KILLS = 2  # told in full
@@ -24,15 +27,48 @@ def sentences(one: Explanation, text: Text) -> list[str]:
     return answer(one.report, one.choice, one.cause, text, one.before)
 
 
+def headline(one: Explanation, text: Text) -> str | None:
+    """Who filled the memory and who was killed for it, in one line; None: nobody can be named, or nobody was killed."""
+    culprit, end = one.culprit, _end(one, text)
+    if culprit is None or end is None:
+        return None
+    what = "the memory"
+    if one.cause.case is Case.GROUP:
+        path = one.report.memcg.path if one.report.memcg is not None else None
+        what = f"memory group {text(path)}" if path is not None else "its memory group"
+    name = who(culprit.name, culprit.pid, text)
+    name = name if culprit.program else f"{name[0].upper()}{name[1:]}"
+    if culprit.by is By.HELD:
+        return f"{name} held most of {what}, {units.size(culprit.bytes)}, {end}."
+    name = name if culprit.sure else f"Most likely {who(culprit.name, culprit.pid, text)}"
+    over = f" in {units.duration(culprit.over_ms)}" if culprit.over_ms else ""
+    return f"{name} filled {what} (+{units.size(culprit.bytes)}{over}), {end}."
+
+
+def _end(one: Explanation, text: Text) -> str | None:
+    culprit, victim = one.culprit, one.choice.victim
+    if one.cause.end is End.PANIC:
+        return "and the kernel panicked"
+    if victim is None or one.cause.end is not End.KILLED:
+        return None
+    if culprit is not None and culprit.killed:
+        return "and was killed"
+    return f"and {who(victim.name, victim.pid or None, text)} was killed for it"
+
+
 def took_much(one: Explanation, span: Span, text: Text) -> str | None:
     """Who else took much memory in the time before; None: nobody."""
-    before = one.before
-    if before is None or not before.also:
+    before, culprit = one.before, one.culprit
+    if before is None:
         return None
     at_ms = before.at.uptime_ms
-    lives = sorted(before.also, key=lambda life: took(life, at_ms), reverse=True)[:ALSO]
-    said = [f"{text(life.name)} (pid {life.pid}) took {units.size(took(life, at_ms))}" for life in lives]
-    return f"In the {units.duration(before.recorded_ms)} before, {' and '.join(said)}."
+    taken = [(took(life, at_ms), life.name, f"{text(life.name)} (pid {life.pid})") for life in before.also]
+    taken += [(other.to_bytes - other.from_bytes, other.name.encode(), other.name) for other in before.elsewhere]
+    # So much of that name is told already: or it is the same memory, that of a child between vfork and exec.
+    told = (culprit.bytes, culprit.name) if culprit is not None else None
+    others = sorted((one for one in taken if one[:2] != told), reverse=True)
+    said = [f"{name} took {units.size(size)}" for size, _, name in others[:ALSO]]
+    return f"In the {units.duration(before.recorded_ms)} before, {' and '.join(said)}." if said else None
 
 
 def section(screen: Screen, facts: Facts, told: Explanation | None) -> None:

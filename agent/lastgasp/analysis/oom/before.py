@@ -84,6 +84,7 @@ class Before:
     curve: tuple[int | None, ...]  # its size at the ends of CELLS equal stretches up to the report
     available: tuple[int | None, ...]  # MemAvailable (MemFree where the kernel has none), the same
     also: tuple[Life, ...]  # others that leak, or took much in this time
+    elsewhere: tuple[KernelGrowth, ...]  # other memory of no process that took much in this time
     happened: tuple[Happened, ...]  # in the last minutes
     loads: tuple[Load, ...]  # work that changed much in the last minutes
 
@@ -131,8 +132,8 @@ def before(past: Past, at_ms: int, report: Report, choice: Choice, cause: OomCau
     samples = bisect_right(boot.sample_at, at_ms)
     if not samples:
         unknown = Finding.UNKNOWN
-        at = moment(boots, index, at_ms)
-        return Before(at, moment(boots, index, boot.first_ms), 0, 0, None, unknown, None, None, (), (), (), (), (), ())
+        at, began = moment(boots, index, at_ms), moment(boots, index, boot.first_ms)
+        return Before(at, began, 0, 0, None, unknown, None, None, (), (), (), (), (), (), ())
     lives = [life for life in _lives(boots, index, at_ms, choice, cause) if _inside(life, choice, cause, report)]
     others = [growth for growth in owned_until(boots, index, at_ms, past.owned) if growth.name != ANONYMOUS]
     room = _room(cause, report, choice, boot)
@@ -155,6 +156,11 @@ def before(past: Past, at_ms: int, report: Report, choice: Choice, cause: OomCau
         available=_available(past, first_ms, at_ms),
         also=tuple(
             other for other in lives if other is not life and (other.leaks or took(other, at_ms) >= WEIGHTY * room)
+        ),
+        elsewhere=tuple(
+            other
+            for other in others
+            if other is not machine and cause.case != Case.GROUP and other.to_bytes - other.from_bytes >= WEIGHTY * room
         ),
         happened=tuple(happened(boots, index, at_ms)),
         loads=tuple(loads(boot, at_ms)),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from lastgasp.analysis.oom.before import Before, Past, before
 from lastgasp.analysis.oom.cause import Case, OomCause, cause
+from lastgasp.analysis.oom.culprit import Culprit, culprit
 from lastgasp.analysis.oom.events import reported_ms, reports
 from lastgasp.analysis.times import Moment, moment
 from lastgasp.oom.choice import Choice, choose
@@ -30,6 +31,11 @@ class Explanation:
     def recorded(self) -> bool:
         """Is it of the kernel's making, and of the time that was recorded?"""
         return self.before is not None and self.before.recorded_ms > 0
+
+    @property
+    def culprit(self) -> Culprit | None:
+        """Who filled the memory, in one name; None: nobody can be named."""
+        return culprit(self.cause, self.choice, self.before)
 
 
 def explanations(recording: Recording) -> Iterator[Explanation]:

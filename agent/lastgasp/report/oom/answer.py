@@ -8,6 +8,7 @@ from __future__ import annotations
 from lastgasp.analysis.growth import Life
 from lastgasp.analysis.oom.before import Before, Finding
 from lastgasp.analysis.oom.cause import NOTABLE, Case, Holder, OomCause, inner
+from lastgasp.analysis.oom.culprit import Culprit, culprit
 from lastgasp.analysis.oom.memory import Memory, Part
 from lastgasp.analysis.oom.series import Series, TableGrowth
 from lastgasp.oom.choice import Choice
@@ -44,8 +45,8 @@ def answer(
     if before is not None and before.blamed:
         if before.program is not None:
             return [first, history(before, killed, text), *_besides(choice, cause, before.program, text)]
-        return [first, history(before, killed, text), *_blame(report, choice, cause, text, "")]
-    return [first, *_blame(report, choice, cause, text, _told(before, grown, killed, text))]
+        return [first, history(before, killed, text), *_blame(report, choice, cause, text, "", before)]
+    return [first, *_blame(report, choice, cause, text, _told(before, grown, killed, text), before)]
 
 
 def _told(before: Before | None, grown: TableGrowth | None, killed: int | None, text: Text) -> str:
@@ -71,9 +72,10 @@ def _besides(choice: Choice, cause: OomCause, life: Life, text: Text) -> list[st
     return [f"{name} held most at that moment, {kb(holder.kb)}; but it is not who grew."]
 
 
-def _blame(report: Report, choice: Choice, cause: OomCause, text: Text, told: str) -> list[str]:
+def _blame(report: Report, choice: Choice, cause: OomCause, text: Text, told: str, before: Before | None) -> list[str]:
     case = inner(cause)
     found: list[str] = []
+    named = culprit(cause, choice, before)
     more = f" {told}" if told and told != ONE_INSTANT else ""
     if cause.case == Case.FRAGMENTED:
         found.append("Nobody is to blame for holding too much: memory is cut into pieces that are too small.")
@@ -95,9 +97,9 @@ def _blame(report: Report, choice: Choice, cause: OomCause, text: Text, told: st
         size = cause.memory.parts[Part.FILE]
         found.append(f"File cache of {kb(size)} could not be dropped: it is locked, dirty, or needed all the time.")
     elif case == Case.PROTECTED and holder is not None:
-        found.append(_protected(choice, cause, holder, text, told))
+        found.append(_protected(choice, cause, holder, text, told, _another(named, holder)))
     elif case == Case.ONE_PROCESS and holder is not None:
-        found.append(_largest(choice, cause, holder, text, told))
+        found.append(_largest(choice, cause, holder, text, told, _another(named, holder)))
     elif case == Case.MANY_PROCESSES:
         found.append(_many(cause, text, told))
     elif cause.case == Case.CMA:
@@ -126,9 +128,16 @@ def _share(cause: OomCause, holder: Holder) -> str:
     return f"{kb(holder.kb)}, {units.percent(holder.share)} of what {whose} held"
 
 
-def _largest(choice: Choice, cause: OomCause, holder: Holder, text: Text, told: str) -> str:
+def _another(named: Culprit | None, holder: Holder) -> bool:
+    """Whether somebody else is to be looked at, and not who held most among processes."""
+    return named is not None and named.name != holder.name
+
+
+def _largest(choice: Choice, cause: OomCause, holder: Holder, text: Text, told: str, another: bool) -> str:
     name = _named(holder, text)
     share = _share(cause, holder)
+    if another:
+        return f"Among processes {name} held most: {share}. {told}"
     if len(holder.pids) > 1:
         several = units.count(len(holder.pids), "process", "processes")
         of_them = ", the victim among them," if choice.victim is not None and choice.victim.pid in holder.pids else ""
@@ -144,8 +153,10 @@ def _named(holder: Holder, text: Text) -> str:
     return who(holder.name, holder.pids[0] if len(holder.pids) == 1 else None, text)
 
 
-def _protected(choice: Choice, cause: OomCause, holder: Holder, text: Text, told: str) -> str:
+def _protected(choice: Choice, cause: OomCause, holder: Holder, text: Text, told: str, another: bool) -> str:
     name = _named(holder, text)
+    if another:
+        return f"Among processes {name} held most: {_share(cause, holder)}. {_shield(choice, holder)} {told}"
     return f"The one to look at is {name}: it held {_share(cause, holder)}. {_shield(choice, holder)} {told}"
 
 

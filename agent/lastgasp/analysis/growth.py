@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from lastgasp.analysis.workload.drivers import Drivers
 
 GONE_STATES = (ord("Z"), ord("X"))  # a zombie has no memory any more
+NEVER, NO_ROW = 1 << 62, (0, 0, 0, 0)
 DYING = 2  # samples before its end in which a process may be dying: the OOM reaper can be ahead of it
 STARVED = 0.5  # of the time that some task waited for memory
 INTERPRETERS = (b"python", b"perl", b"ruby", b"node", b"lua", b"php", b"java", b"sh", b"bash", b"dash", b"ash", b"env")
@@ -285,27 +286,29 @@ def anonymous(boot: Boot, key: bytes, page_size: int) -> tuple[list[int], list[i
     end = boot.sample_at[-1] if boot.sample_at else 0
     if gone is not None:
         end = min(end, gone)
-    swaps = list(zip(*boot.points("process.details", key, "VmSwap"), strict=True))
-    swap = swaps[0][1] * 1024 if swaps else 0
-    pages: int | None = None
-    i = j = 0
-    while i < len(times) or j < len(swaps):
-        at = min(times[i] if i < len(times) else 1 << 62, swaps[j][0] if j < len(swaps) else 1 << 62)
-        if i < len(times) and times[i] == at:
-            rss, shared, vsize, state = values[i]
-            if state in GONE_STATES or not vsize:
-                end = min(end, at)
-                break
-            pages = rss - shared
-            i += 1
-        if j < len(swaps) and swaps[j][0] == at:
-            swap = swaps[j][1] * 1024
-            j += 1
-        if pages is not None:
-            size = pages * page_size + swap
-            if not sizes or sizes[-1] != size:
-                out_times.append(at)
+    swaps = iter(list(zip(*boot.points("process.details", key, "VmSwap"), strict=True)))
+    swap_ms, swap_kb = next(swaps, (NEVER, 0))
+    swap = swap_kb * 1024
+    pages = size = None
+    for at, (rss, shared, vsize, state) in zip([*times, NEVER], [*values, NO_ROW], strict=True):
+        while swap_ms < at:  # read between two samples
+            swap = swap_kb * 1024
+            if pages is not None and pages * page_size + swap != size:
+                size = pages * page_size + swap
+                out_times.append(swap_ms)
                 sizes.append(size)
+            swap_ms, swap_kb = next(swaps, (NEVER, 0))
+        if state in GONE_STATES or not vsize:
+            end = min(end, at)
+            break
+        if swap_ms == at:
+            swap = swap_kb * 1024
+            swap_ms, swap_kb = next(swaps, (NEVER, 0))
+        pages = rss - shared
+        if pages * page_size + swap != size:
+            size = pages * page_size + swap
+            out_times.append(at)
+            sizes.append(size)
     if gone is not None:
         dying_ms = boot.sample_at[max(bisect_left(boot.sample_at, gone) - DYING, 0)]
         while len(sizes) > 1 and sizes[-1] < sizes[-2] / 2 and out_times[-1] >= dying_ms:

@@ -149,7 +149,9 @@ def _kills(facts: Facts, leaker: Life | None, text: Text, told: bool) -> list[st
         names = Counter(text(event.victim or b"") for event in victims)
         each = [f"{name} ({number} times)" if number > 1 else name for name, number in names.most_common()]
         span = f"between {units.near(victims[0].at, facts.span)} and {units.near(victims[-1].at, facts.span)}"
-        found.append(f"The OOM killer killed {len(victims)} times {span}: {_list(each[:4], each[4:])}.")
+        innocent = leaker is not None and leaker.name not in {event.victim_program or event.victim for event in victims}
+        more = "; none of them is who leaks" if innocent else ""
+        found.append(f"The OOM killer killed {len(victims)} times {span}: {_list(each[:4], each[4:])}{more}.")
     unseen = (facts.kills_counted or 0) - len(victims)
     if unseen > 0:
         found.append(f"The kernel counted {units.count(unseen, 'OOM kill')} whose messages were not recorded.")

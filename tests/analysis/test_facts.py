@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from lastgasp.analysis.facts import Facts, gather
-from lastgasp.analysis.memory import CELLS
 from lastgasp.analysis.runs import End
 from lastgasp.analysis.shape.trend import Shape
+from lastgasp.analysis.tracks import CELLS
 from scene import BLOCK_SIZE, Scene, utc
 
 KB, MB = 1 << 10, 1 << 20

@@ -9,18 +9,20 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from lastgasp.analysis.cost import Cost, cost
+from lastgasp.analysis.counts import Counted, CountGrowth, count_growths, unrecorded
 from lastgasp.analysis.endings import Refusal, Squeeze, refusals, squeezes
 from lastgasp.analysis.fields import whole
 from lastgasp.analysis.forecast import Forecast, forecast
 from lastgasp.analysis.groups import Group, limited_groups
 from lastgasp.analysis.growth import Growth, anonymous, growths, life_of
 from lastgasp.analysis.losses import Losses, losses
-from lastgasp.analysis.memory import ANONYMOUS, Curves, KernelGrowth, Stall, Track, kernel_growth, owned, stall, tracks
+from lastgasp.analysis.memory import ANONYMOUS, Curves, KernelGrowth, every_curve, kernel_growth
 from lastgasp.analysis.oom.events import OomEvent, kills_counted, oom_events
 from lastgasp.analysis.oom.kills import Explanation, explanations
 from lastgasp.analysis.runs import Happening, Run, happenings, runs
 from lastgasp.analysis.shape.trend import Shape
 from lastgasp.analysis.times import BootSpan, ClockStep, Span, boot_spans, clock_steps, span
+from lastgasp.analysis.tracks import Stall, Track, stall, tracks
 from lastgasp.analysis.victim.next_victim import Outlook, in_brief
 from lastgasp.analysis.where import Mappings
 from lastgasp.analysis.workload.drivers import Workload
@@ -72,6 +74,8 @@ class Facts:
     growth: list[Growth]  # the guiltiest first, at most SHOWN
     programs: Programs
     kernel_growth: list[KernelGrowth]
+    counts: list[CountGrowth]  # open files, threads, processes, sockets that leak beyond doubt, the worst first
+    uncounted: list[Counted]  # which of them were not recorded
     ooms: list[OomEvent]
     kills_counted: int | None
     groups: list[Group]
@@ -124,6 +128,8 @@ def gather(recording: Recording) -> Facts:
         changed[:SHOWN],
         _programs(every, changed),
         _kernel_growth(recording, works),
+        count_growths(recording),
+        unrecorded(recording),
         ooms,
         kills_counted(recording),
         limited_groups(recording),
@@ -169,7 +175,7 @@ def _kernel_growth(recording: Recording, works: _Works) -> list[KernelGrowth]:
     for growth in kernel_growth(recording):
         work = works.of(growth.since.boot)
         if growth.since.boot not in curves:
-            curves[growth.since.boot] = owned(work.boot)
+            curves[growth.since.boot] = every_curve(work.boot)
         times, sizes = curves[growth.since.boot][growth.name]
         follows = work.drivers(times, sizes, growth.verdict.since_ms, growth.verdict.until_ms)
         found.append(replace(growth, follows=follows))

@@ -1,17 +1,24 @@
-"""The machine's memory over time, as curves of a few cells, and growth that belongs to no process.
+"""Growth of memory that nobody can free but its owner, and that is no single process's: kernel, shared memory, files.
 
-All boots follow one another on one axis; a cell of which nothing is known (gaps, absent sources) is None.
+The kinds are the parts that RAM is made of (``parts``), which overlap nowhere: a byte that leaks is told once. Two
+counters overlap with others and speak only where those are silent: socket buffers (they lie in slab and in what nobody
+accounts for) and zram (it holds anonymous memory that was swapped out, which is a process's; so only that part of its
+pool counts which is no swap). Free CMA pages, vmalloc and socket buffers are told as what growth of another kind may
+consist of (``within``).
+
+Reclaimable slab is a cache: it grows in any machine that reads directories, until the kernel wants the memory back. It
+leaks only if it grows on while the kernel takes pages back elsewhere.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from lastgasp.analysis.growth import average
+from lastgasp.analysis.parts import held, parts
 from lastgasp.analysis.shape.trend import Confidence, Shape, Verdict, judge
 from lastgasp.analysis.times import Moment, moment
 from lastgasp.timeline.model import Boot, Recording
@@ -20,37 +27,34 @@ if TYPE_CHECKING:
     from lastgasp.analysis.workload.drivers import Drivers
 
 KB = 1024
-CELLS = 40
-ANONYMOUS = "anonymous memory"
 QUIET_LEAST = 1 << 20
 QUIET_SHARE = 256  # of RAM: the machine as a whole is never quite quiet
 CALM_SHARE = 4096  # the same for what moves only if somebody moves it
+
+ANONYMOUS = "anonymous memory"
 SHARED, STACKS, TABLES = "shared memory and tmpfs files", "kernel stacks", "page tables"
 SLAB, UNACCOUNTED = "unreclaimable slab", "memory that nobody accounts for"
-CALM = (SHARED, STACKS, TABLES)
+PERCPU, DMABUF, ZRAM = "per-CPU memory", "dma-buf", "zram that is no swap"
+SOCKETS, SOFT_SLAB = "socket buffers", "reclaimable slab that does not give way"
+CALM = (SHARED, STACKS, TABLES, PERCPU, DMABUF, ZRAM, SOCKETS)
+PARTS = {
+    ANONYMOUS: "anonymous",
+    SHARED: "shared",
+    SLAB: "slab_hard",
+    STACKS: "stacks",
+    TABLES: "page_tables",
+    PERCPU: "percpu",
+    DMABUF: "dmabuf",
+    UNACCOUNTED: "unexplained",
+}
+# Where MemTotal or MemFree were not recorded.
+PLAIN = {ANONYMOUS: "AnonPages", SHARED: "Shmem", SLAB: "SUnreclaim", STACKS: "KernelStack", TABLES: "PageTables"}
+WITHIN_SHARE = 0.2  # of growth: what may be in it is worth a word from there on
+RECLAIMED = 0.5  # of the cells of a growth in which the kernel took pages back: it wanted this memory, too
+RECLAIM_CELLS = 8
+SWAP_SLACK = 1.1  # of what is in swap: zram counts whole pages, and later than meminfo does
 
-Points = list[tuple[int, int | None]]  # (ms on the axis, value that holds from then on; None: unknown)
-
-
-@dataclass(frozen=True, slots=True)
-class Track:
-    """One kind of memory over time, in bytes."""
-
-    name: str
-    cells: list[int | None]  # the lowest value where little is bad, else the highest
-    first: int
-    last: int
-    low: int
-    high: int
-
-
-@dataclass(frozen=True, slots=True)
-class Stall:
-    """How much of the time some task waited for memory (PSI)."""
-
-    cells: list[float | None]  # share of the time, 0 to 1
-    total_ms: int
-    highest: float  # of the cells
+Curves = dict[str, tuple[list[int], list[int]]]  # by name: times (ms) and bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,92 +67,13 @@ class KernelGrowth:
     from_bytes: int
     to_bytes: int
     caches: list[tuple[bytes, int]]  # slab caches that grew, with bytes
+    within: list[tuple[str, int]] = field(default_factory=list)  # what of it other counters may know, with bytes
     follows: Drivers | None = None  # what the growth was held against; filled in by facts.gather
 
     @property
     def leaks(self) -> bool:
         """Is it a leak, and more than a suspicion?"""
         return self.verdict.shape is Shape.LEAK and self.verdict.confidence is not Confidence.LOW
-
-
-# name, how to compute it from which columns of meminfo (kB), and whether little of it is what hurts
-Formula = tuple[str, tuple[str, ...], Callable[..., int], bool]
-TRACKS: tuple[Formula, ...] = (
-    ("available", ("MemAvailable",), lambda available: available, True),
-    ("free", ("MemFree",), lambda free: free, True),
-    ("anonymous", ("AnonPages",), lambda anon: anon, False),
-    ("file cache", ("Buffers", "Cached", "Shmem"), lambda buffers, cached, shmem: buffers + cached - shmem, False),
-    ("shared, tmpfs", ("Shmem",), lambda shmem: shmem, False),
-    ("slab", ("SReclaimable", "SUnreclaim"), lambda soft, hard: soft + hard, False),
-)
-# What nobody can free but its owner. "unaccounted" is found in memory(): it needs MemTotal.
-OWNED: tuple[Formula, ...] = (
-    (ANONYMOUS, ("AnonPages",), lambda anon: anon, False),
-    (SHARED, ("Shmem",), lambda shmem: shmem, False),
-    (SLAB, ("SUnreclaim",), lambda hard: hard, False),
-    (STACKS, ("KernelStack",), lambda stack: stack, False),
-    (TABLES, ("PageTables",), lambda tables: tables, False),
-)
-ACCOUNTED = (
-    "MemFree",
-    "Buffers",
-    "Cached",
-    "AnonPages",
-    "SReclaimable",
-    "SUnreclaim",
-    "KernelStack",
-    "PageTables",
-)
-
-
-def tracks(recording: Recording) -> list[Track]:
-    """The kinds of memory that the recording knows; "free" only where the kernel has no MemAvailable, swap if any."""
-    found: list[Track] = []
-    for name, columns, formula, low in TRACKS:
-        track = _track(recording, name, low, partial(_series, columns=columns, formula=formula))
-        if track is not None and not (name == "free" and found):
-            found.append(track)
-    swap = _track(recording, "swap used", False, _swap_used)
-    return [*found, swap] if swap is not None else found
-
-
-def _track(recording: Recording, name: str, low: bool, series: Callable[[Boot], list[tuple[int, int]]]) -> Track | None:
-    points = _axis(recording, series)
-    values = [value for _, value in points if value is not None]
-    if not values:
-        return None
-    cells = _cells(points, _length(recording), min if low else max)
-    return Track(name, cells, values[0], values[-1], min(values), max(values))
-
-
-def _swap_used(boot: Boot) -> list[tuple[int, int]]:
-    total = boot.latest("meminfo.slow", b"", "SwapTotal")
-    return _series(boot, ("SwapFree",), lambda free: total - free) if total else []
-
-
-def stall(recording: Recording) -> Stall | None:
-    """Waiting for memory; None where the kernel has no PSI."""
-    points = _axis(recording, lambda boot: list(zip(*boot.points("pressure", b"memory", "some_us"), strict=True)))
-    if not any(value is not None for _, value in points):
-        return None
-    length = _length(recording)
-    waited = [0] * CELLS
-    known = [0] * CELLS
-    total = 0
-    ends = [at for at, _ in points[1:]] + [length]
-    before: int | None = None
-    for (at, value), end in zip(points, ends, strict=True):
-        first, last = (min(t * CELLS // max(length, 1), CELLS - 1) for t in (at, max(end - 1, at)))
-        if value is not None:
-            for cell in range(first, last + 1):
-                known[cell] += 1
-            if before is not None and value > before:
-                waited[first] += value - before
-                total += value - before
-        before = value
-    width_us = max(length, 1) * 1000 / CELLS
-    cells = [min(waited[i] / width_us, 1.0) if known[i] else None for i in range(CELLS)]
-    return Stall(cells, total // 1000, max(cell for cell in cells if cell is not None))
 
 
 def kernel_growth(recording: Recording) -> list[KernelGrowth]:
@@ -158,14 +83,13 @@ def kernel_growth(recording: Recording) -> list[KernelGrowth]:
     """
     found: dict[str, KernelGrowth] = {}
     for index in range(len(recording.boots)):
-        for growth in owned_until(recording.boots, index):
+        for growth in [*owned_until(recording.boots, index), *_overlapping(recording.boots, index)]:
             known = found.get(growth.name)
             if growth.leaks and (known is None or known.verdict.grown < growth.verdict.grown):
                 found[growth.name] = growth
+    if SLAB in found or UNACCOUNTED in found:
+        found.pop(SOCKETS, None)  # told there
     return sorted(found.values(), key=lambda growth: growth.verdict.grown, reverse=True)
-
-
-Curves = dict[str, tuple[list[int], list[int]]]  # by name: times (ms) and bytes
 
 
 def owned_until(
@@ -176,34 +100,142 @@ def owned_until(
     ``curves``: what ``owned`` gives for the boot, for those who ask for many moments.
     """
     boot = boots[index]
-    total = boot.latest("meminfo.slow", b"", "MemTotal")
     found = []
-    samples = len(boot.sample_at) if until_ms is None else bisect_right(boot.sample_at, until_ms)
     for name, (times, sizes) in (owned(boot) if curves is None else curves).items():
-        known = len(times) if until_ms is None else bisect_right(times, until_ms)
-        times, sizes = times[:known], sizes[:known]
-        if not times:
-            continue
-        quiet = max(QUIET_LEAST, (total or 0) * KB // (CALM_SHARE if name in CALM else QUIET_SHARE))
-        verdict = average(judge(times, sizes, boot.sample_at[samples - 1], samples, quiet))
-        leaks = name == SLAB and verdict.shape is Shape.LEAK and verdict.confidence is not Confidence.LOW
-        caches = _grown_caches(boot, verdict.since_ms, until_ms) if leaks else []
-        since = moment(boots, index, verdict.since_ms)
-        found.append(KernelGrowth(name, verdict, since, sizes[0], sizes[-1], caches))
+        growth = _judged(boots, index, name, times, sizes, until_ms)
+        if growth is not None:
+            found.append(growth)
     return found
 
 
 def owned(boot: Boot) -> Curves:
-    """The curves of what nobody can free but its owner."""
-    total = boot.latest("meminfo.slow", b"", "MemTotal")
-    formulas = list(OWNED)
-    if total is not None:
-        formulas.append((UNACCOUNTED, ACCOUNTED, lambda *kb, all_=total: all_ - sum(kb), False))
+    """The curves of what nobody can free but its owner; none of them overlap."""
+    of = parts(boot)
     found: Curves = {}
-    for name, columns, formula, _ in formulas:
-        series = _series(boot, columns, formula)
-        found[name] = [at for at, _ in series], [size for _, size in series]
+    if of is None:
+        for name, column in PLAIN.items():
+            times, kb = boot.points("meminfo", b"", column)
+            found[name] = list(times), [value * KB for value in kb]
+        return found
+    times = of.times
+    at = list(times)
+    for name, column in PARTS.items():
+        if column in of.columns:
+            found[name] = at, [value * KB for value in of.columns[column]]
+    if "zram" in of.columns:
+        found[ZRAM] = at, _zram_files(boot, at, of.columns["zram"])
     return found
+
+
+def every_curve(boot: Boot) -> Curves:
+    """The curves of all that ``kernel_growth`` can tell of: the last two lie within others."""
+    return {**owned(boot), SOCKETS: _sockets(boot), SOFT_SLAB: _soft_slab(boot)}
+
+
+def _judged(
+    boots: list[Boot],
+    index: int,
+    name: str,
+    times: Sequence[int],
+    sizes: Sequence[int],
+    until_ms: int | None = None,
+    samples: int | None = None,
+) -> KernelGrowth | None:
+    """None: it was not recorded by then. ``samples``: how often it was looked at, if not at every sample."""
+    boot = boots[index]
+    looked = len(boot.sample_at) if until_ms is None else bisect_right(boot.sample_at, until_ms)
+    known = len(times) if until_ms is None else bisect_right(times, until_ms)
+    times, sizes = times[:known], sizes[:known]
+    if not times:
+        return None
+    total = boot.latest("meminfo.slow", b"", "MemTotal") or 0
+    quiet = max(QUIET_LEAST, total * KB // (CALM_SHARE if name in CALM else QUIET_SHARE))
+    end_ms = max(boot.sample_at[looked - 1], times[-1])
+    verdict = average(judge(times, sizes, end_ms, looked if samples is None else samples, quiet))
+    leaks = verdict.shape is Shape.LEAK and verdict.confidence is not Confidence.LOW
+    slab = name in (SLAB, SOFT_SLAB)
+    caches = _grown_caches(boot, verdict.since_ms, until_ms) if leaks and slab else []
+    within = list(_within(boot, name, verdict)) if leaks else []
+    since = moment(boots, index, verdict.since_ms)
+    return KernelGrowth(name, verdict, since, sizes[0], sizes[-1], caches, within)
+
+
+# -- what overlaps -----------------------------------------------------------------------------------------
+
+
+def _overlapping(boots: list[Boot], index: int) -> Iterator[KernelGrowth]:
+    """Kinds of memory that lie within others, where they leak by themselves."""
+    boot = boots[index]
+    times, sizes = _sockets(boot)
+    growth = _judged(boots, index, SOCKETS, times, sizes, samples=len(times))
+    if growth is not None:
+        yield growth
+    growth = _judged(boots, index, SOFT_SLAB, *_soft_slab(boot))
+    if growth is not None and growth.leaks and _wanted(boot, growth.verdict):
+        yield growth
+
+
+def _sockets(boot: Boot) -> tuple[list[int], list[int]]:
+    times, rows = boot.together("sockstat", b"", ("tcp_memory_pages", "udp_memory_pages"))
+    return list(times), [(tcp + udp) * boot.page_size for tcp, udp in rows]
+
+
+def _soft_slab(boot: Boot) -> tuple[list[int], list[int]]:
+    times, kb = boot.points("meminfo", b"", "SReclaimable")
+    return list(times), [value * KB for value in kb]
+
+
+def _wanted(boot: Boot, verdict: Verdict) -> bool:
+    """Did the kernel take pages back through most of this growth? Then a cache would have given way."""
+    counters = [boot.points("vmstat", b"", name) for name in ("pgsteal_kswapd", "pgsteal_direct")]
+    busy = 0
+    for cell in range(RECLAIM_CELLS):
+        ends = [
+            verdict.since_ms + (verdict.until_ms - verdict.since_ms) * (cell + more) // RECLAIM_CELLS for more in (0, 1)
+        ]
+        for times, values in counters:
+            before, after = (bisect_right(times, at) - 1 for at in ends)
+            if before >= 0 and values[after] > values[before]:
+                busy += 1
+                break
+    return busy >= RECLAIMED * RECLAIM_CELLS
+
+
+def _zram_files(boot: Boot, times: Sequence[int], pool_kb: Sequence[int]) -> list[int]:
+    """Bytes of zram's pool that are no swap: by what lies in it beyond what is in swap at that moment."""
+    total = boot.latest("meminfo.slow", b"", "SwapTotal") or 0
+    free = held(boot, times, "meminfo", b"", "SwapFree")
+    stored = [held(boot, times, "zram", device, "orig_data_size") for device in boot.rows("zram")]
+    rows = zip(*(column for column in stored if column is not None), strict=True)
+    held_bytes = [sum(value or 0 for value in row) for row in rows]
+    found = []
+    for i, (pool, all_) in enumerate(zip(pool_kb, held_bytes, strict=True)):
+        left = free[i] if free is not None else None
+        swap = max(total - left, 0) * KB if left is not None else 0
+        share = 1 - swap / all_ if all_ > swap * SWAP_SLACK else 0.0
+        found.append(round(pool * KB * share))
+    return found
+
+
+def _within(boot: Boot, name: str, verdict: Verdict) -> Iterator[tuple[str, int]]:
+    """Counters that rose along, by a good part of the growth: it may consist of what they count."""
+
+    def rose(table: str, *columns: str) -> int:
+        times, rows = boot.together(table, b"", columns)
+        first = max(bisect_left(times, verdict.since_ms) - 1, 0)
+        last = bisect_right(times, verdict.until_ms) - 1
+        return sum(rows[last]) - sum(rows[first]) if 0 <= first < last else 0
+
+    found = []
+    if name == UNACCOUNTED:
+        # Stacks of threads are vmalloc, too, and are accounted for.
+        found.append(("vmalloc", (rose("meminfo.slow", "VmallocUsed") - max(rose("meminfo", "KernelStack"), 0)) * KB))
+        found.append(("CMA", -rose("meminfo", "CmaFree") * KB))
+    if name in (SLAB, UNACCOUNTED):
+        found.append((SOCKETS, rose("sockstat", "tcp_memory_pages", "udp_memory_pages") * boot.page_size))
+    for what, grown in found:
+        if grown >= WITHIN_SHARE * verdict.grown:
+            yield what, grown
 
 
 def _grown_caches(boot: Boot, since_ms: int, until_ms: int | None) -> list[tuple[bytes, int]]:
@@ -219,39 +251,3 @@ def _grown_caches(boot: Boot, since_ms: int, until_ms: int | None) -> list[tuple
         if sizes and sizes[-1] > before[0]:
             grown.append((cache, sizes[-1] - before[0]))
     return sorted(grown, key=lambda item: item[1], reverse=True)[:3]
-
-
-def _series(boot: Boot, columns: tuple[str, ...], formula: Callable[..., int]) -> list[tuple[int, int]]:
-    times, values = boot.together("meminfo", b"", columns)
-    return [(at, max(formula(*value), 0) * KB) for at, value in zip(times, values, strict=True)]
-
-
-def _axis(recording: Recording, series: Callable[[Boot], list[tuple[int, int]]]) -> Points:
-    """The values of all boots on one axis, with None from where a boot or a gap begins to the next value."""
-    points: Points = []
-    passed = 0
-    for boot in recording.boots:
-        points.append((passed, None))
-        of_boot: Points = [*series(boot), *((gap.from_ms, None) for gap in boot.gaps)]
-        of_boot.sort(key=lambda point: (point[0], point[1] is None))
-        points += [(passed + max(at - boot.first_ms, 0), value) for at, value in of_boot]
-        passed += boot.last_ms - boot.first_ms
-    return points
-
-
-def _length(recording: Recording) -> int:
-    return sum(boot.last_ms - boot.first_ms for boot in recording.boots)
-
-
-def _cells(points: Points, length: int, choose: Callable[[int, int], int]) -> list[int | None]:
-    """One value for each of CELLS equal stretches of the axis."""
-    cells: list[int | None] = [None] * CELLS
-    ends = [at for at, _ in points[1:]] + [length]
-    for (at, value), end in zip(points, ends, strict=True):
-        if value is None:
-            continue
-        first, last = (min(t * CELLS // max(length, 1), CELLS - 1) for t in (at, max(end - 1, at)))
-        for cell in range(first, last + 1):
-            known = cells[cell]
-            cells[cell] = value if known is None else choose(known, value)
-    return cells

@@ -7,6 +7,7 @@ from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from random import Random
+from statistics import median, stdev
 
 import pytest
 
@@ -65,7 +66,7 @@ def test_a_peak_that_came_once_is_no_sure_peak() -> None:
 def test_processes_that_follow_one_another_or_run_at_once_are_added_up() -> None:
     total, count = added([([0, 10], [5, 7], 20), ([20], [6], 30), ([25], [1], 30), ([40], [2], 40)])
     assert total == [(0, 5), (10, 7), (20, 6), (25, 7), (30, None), (40, 2), (41, None)]
-    assert count == [(0, 1), (10, 1), (20, 1), (25, 2), (30, None), (40, 1), (41, None)]
+    assert count == [(0, 1), (25, 2), (30, None), (40, 1), (41, None)]
 
 
 def test_the_sum_of_any_curves_is_their_sum_at_any_time() -> None:
@@ -80,6 +81,34 @@ def test_the_sum_of_any_curves_is_their_sum_at_any_time() -> None:
             living = [values[sum(t <= at for t in times) - 1] for times, values, end in curves if times[0] <= at < end]
             held = [value for when, value in total if when <= at]
             assert (held[-1] if held else None) == (sum(living) if living else None), f"seed {seed}, at {at}"
+
+
+def test_the_levels_of_any_curve_are_those_of_its_every_millisecond() -> None:
+    for seed in range(60):
+        rng = Random(seed)
+        times = sorted(rng.sample(range(20_000), rng.randrange(1, 60)))
+        points: Points = [(at, rng.choice((None, rng.randrange(9), rng.randrange(90)))) for at in times]
+        until_ms = times[-1] + rng.randrange(3000)
+        ends = [*times[1:], until_ms]
+        every = [value for (at, value), end in zip(points, ends, strict=True) for _ in range(at, end)]
+        lived = [value for value in every if value is not None]
+        skipped = len(lived) * 0.2
+        edges = [round(skipped + number * (len(lived) - skipped) / 8) for number in range(9)]
+        blocks = [sorted(lived[left:right]) for left, right in pairwise(edges)]
+        found = levels(points, until_ms)
+        if not any(value is not None for _, value in points):
+            assert found is None
+            continue
+        assert found is not None and found.seen_ms == len(lived), f"seed {seed}"
+        if len(lived) < 10_000:
+            assert found.steady is None, f"seed {seed}"
+            continue
+        middles = [block[(len(block) - 1) // 2] for block in blocks]
+        assert found.steady is not None and found.first is not None
+        assert found.steady.value == median(middles), f"seed {seed}"
+        assert found.steady.scatter == pytest.approx(stdev(middles)), f"seed {seed}"
+        assert (found.first.value, found.first.scatter) == (middles[0], blocks[0][-1] - blocks[0][0]), f"seed {seed}"
+        assert found.floor_scatter == pytest.approx(stdev([block[0] for block in blocks])), f"seed {seed}"
 
 
 def test_nothing_is_known_in_a_hole() -> None:

@@ -8,10 +8,13 @@ disagree. It is not divided by their number: a level is trusted no more than its
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, chain, pairwise
 from math import hypot, sqrt
+from operator import sub
 from statistics import median
 
 WARM_UP = 0.2  # of the time
@@ -37,9 +40,7 @@ class Levels:
     first: Level | None  # the median of the first block: where a curve that leaks began, its rise there as scatter
     peak: Level  # the highest value of all, warm-up included
     floor_scatter: float | None  # standard deviation of the blocks' lowest values
-    walk: (
-        float | None
-    )  # how far the lowest values would usually get from first to last block if their steps were chance
+    walk: float | None  # how far the lowest values would get from first to last block if their steps were chance
     low: int  # the lowest value of all
     seen_ms: int  # while there was a value
 
@@ -49,18 +50,19 @@ def levels(points: Points, until_ms: int) -> Levels | None:
     known = [value for _, value in points if value is not None]
     if not known:
         return None
-    stretches = _stretches(points, until_ms)
-    seen_ms = sum(to_ms - from_ms for from_ms, to_ms, _ in stretches)
+    ends = [*(at for at, _ in points[1:]), max(until_ms, points[-1][0])]
+    held = [(value, end - at) for (at, value), end in zip(points, ends, strict=True) if value is not None and end > at]
+    seen_ms = sum(ms for _, ms in held)
     highest, lowest = max(known), min(known)
     if highest == lowest and seen_ms >= STEADY_LEAST_MS:  # most counts, and many programs
         still = Level(highest, 0.0)
         return Levels(still, still, still, 0.0, 0.0, lowest, seen_ms)
-    blocks = _blocks(stretches, seen_ms) if seen_ms >= STEADY_LEAST_MS else []
-    if len(blocks) < 2:
+    if seen_ms < STEADY_LEAST_MS:
         return Levels(None, None, Level(highest, 0.0), None, None, lowest, seen_ms)
-    middles = [_weighted_median(block) for block in blocks]
-    peaks = [max(value for value, _ in block) for block in blocks]
-    floors = [min(value for value, _ in block) for block in blocks]
+    blocks = _blocks(held)
+    middles = [_middle(block) for block in blocks]
+    peaks = [max(block) for block in blocks]
+    floors = [min(block) for block in blocks]
     return Levels(
         Level(median(middles), _deviation(middles)),
         Level(middles[0], float(peaks[0] - floors[0])),
@@ -85,26 +87,30 @@ def _walk(floors: list[int]) -> float:
 def added(curves: Iterable[tuple[Sequence[int], Sequence[int], int]]) -> tuple[Points, Points]:
     """The sum of curves (times, values, end), and how many of them there are at a time; None where there is none.
 
-    A last value that came at the very end holds for a millisecond, so that no peak is lost.
+    A last value that came at the very end holds for a millisecond, so that no peak is lost. What says the same again
+    is left out.
     """
-    changes: list[tuple[int, int, int]] = []
+    steps: defaultdict[int, int] = defaultdict(int)
+    lives: defaultdict[int, int] = defaultdict(int)
     for times, values, end in curves:
-        before = 0
-        for number, (at, value) in enumerate(zip(times, values, strict=True)):
-            changes.append((at, value - before, 0 if number else 1))
-            before = value
         if times:
-            changes.append((max(end, times[-1] + 1), -before, -1))
-    changes.sort()
+            for at, step in zip(times, map(sub, values, chain((0,), values)), strict=True):
+                if step:
+                    steps[at] += step
+            end = max(end, times[-1] + 1)
+            steps[end] -= values[-1]
+            lives[times[0]] += 1
+            lives[end] -= 1
     total: Points = []
     count: Points = []
     size = living = 0
-    for i, (at, by, lives) in enumerate(changes):
-        size += by
-        living += lives
-        if i + 1 == len(changes) or changes[i + 1][0] != at:
-            total.append((at, size if living else None))
-            count.append((at, living or None))
+    for at in sorted(steps.keys() | lives.keys()):
+        size += steps.get(at, 0)
+        living += lives.get(at, 0)
+        for points, value in ((total, size), (count, living)):
+            told = value if living else None
+            if not points or points[-1][1] != told:
+                points.append((at, told))
     return total, count
 
 
@@ -114,50 +120,42 @@ def cut(points: Points, holes: Iterable[tuple[int, int]]) -> Points:
     The instant at which a hole begins is the last that was recorded before it.
     """
     for from_ms, to_ms in holes:
-        before = [point for point in points if point[0] <= from_ms]
-        inside = [point for point in points if from_ms < point[0] < to_ms]
-        after = [point for point in points if point[0] >= to_ms]
-        if (before or inside) and to_ms > from_ms + 1:
-            held = (inside or before)[-1][1]
-            again = [] if after and after[0][0] == to_ms else [(to_ms, held)]
-            points = [*before, (from_ms + 1, None), *again, *after]
+        begin = bisect_right(points, from_ms, key=_when)
+        end = bisect_left(points, to_ms, lo=begin, key=_when)
+        if end and to_ms > from_ms + 1:
+            again = [] if end < len(points) and points[end][0] == to_ms else [(to_ms, points[end - 1][1])]
+            points = [*points[:begin], (from_ms + 1, None), *again, *points[end:]]
     return points
 
 
-Stretch = tuple[int, int, int]  # from ms, to ms, value
+def _when(point: tuple[int, int | None]) -> int:
+    return point[0]
 
 
-def _stretches(points: Points, until_ms: int) -> list[Stretch]:
-    ends = [at for at, _ in points[1:]] + [max(until_ms, points[-1][0])]
-    return [(at, end, value) for (at, value), end in zip(points, ends, strict=True) if value is not None and end > at]
+Block = dict[int, int]  # value: ms for which it held
 
 
-def _blocks(stretches: list[Stretch], seen_ms: int) -> list[list[tuple[int, int]]]:
-    """(value, ms) in each block of equal time, after the warm-up; only time with a value counts."""
+def _blocks(held: Sequence[tuple[int, int]]) -> list[Block]:
+    """Blocks of equal time, to the millisecond, after the warm-up; of values in their order and the ms they held."""
+    begins = [0, *accumulate(ms for _, ms in held)]
+    seen_ms = begins[-1]
     skipped = seen_ms * WARM_UP
-    width = (seen_ms - skipped) / BLOCKS
-    blocks: list[list[tuple[int, int]]] = [[] for _ in range(BLOCKS)]
-    passed = 0
-    for from_ms, to_ms, value in stretches:
-        begin, end = passed, passed + to_ms - from_ms
-        passed = end
-        first = max(int((begin - skipped) / width), 0)
-        for number in range(first, BLOCKS):
-            left, right = skipped + number * width, skipped + (number + 1) * width
-            if left >= end:
-                break
-            held = min(end, right) - max(begin, left)
-            if held > 0:
-                blocks[number].append((value, round(held) or 1))
-    return [block for block in blocks if block]
+    edges = [round(skipped + number * (seen_ms - skipped) / BLOCKS) for number in range(BLOCKS + 1)]
+    blocks = []
+    for left, right in pairwise(edges):
+        first, last = bisect_right(begins, left) - 1, bisect_left(begins, right) - 1
+        block: Block = defaultdict(int)
+        block[held[first][0]] = min(begins[first + 1], right) - left
+        for value, ms in held[first + 1 : last]:
+            block[value] += ms
+        if last > first:
+            block[held[last][0]] += right - begins[last]
+        blocks.append(block)
+    return blocks
 
 
-def _weighted_median(block: list[tuple[int, int]]) -> float:
+def _middle(block: Block) -> float:
     """The value that held at half of the time or more."""
-    block = sorted(block)
-    half = sum(held for _, held in block) / 2
-    for value, held in block:
-        half -= held
-        if half <= 0:
-            return float(value)
-    return float(block[-1][0])
+    values = sorted(block)
+    passed = list(accumulate(block[value] for value in values))
+    return float(values[bisect_left(passed, passed[-1] / 2)])

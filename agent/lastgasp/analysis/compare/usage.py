@@ -7,6 +7,7 @@ of its own.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -99,9 +100,9 @@ def _column(boot: Boot, ends: Iterable[tuple[bytes, int]], table: str, column: s
     curves = []
     for key, end in ends:
         times, values = boot.points(table, key, column)
-        living = [(at, value) for at, value in zip(times, values, strict=True) if at < end or at == times[0]]
-        if living:
-            curves.append(([at for at, _ in living], [value for _, value in living], end))
+        if times:
+            living = bisect_left(times, end) or bisect_right(times, times[0])
+            curves.append((times[:living], values[:living], end))
     if not curves:
         return None
     return _levels(boot, added(curves)[0])

@@ -47,11 +47,11 @@ def _many(rival: Rival, text: Text) -> str:
 
 
 def sentence(name: str, follows: Drivers | None, text: Text) -> str | None:
-    """One for the answer; None where growth follows nothing but time."""
+    """One for the answer; None where growth follows nothing but time, or it is no more than a guess."""
     if follows is None:
         return None
     said = []
-    if follows.driver is not None:
+    if follows.driver is not None and follows.driver.confidence is not Confidence.LOW:
         sure = SURE[follows.driver.confidence]
         said.append(f"{f'{sure} ' if sure else ''}by {each(follows.driver, text)}")
     if follows.during is not None:

@@ -30,6 +30,21 @@ def test_little_memory_is_pressure_and_lasts_for_a_while_after_it_is_over() -> N
     assert not pressure.tick(HOLD_MS, 1000, 500, None)
 
 
+def test_memory_that_would_be_gone_soon_is_pressure_at_once() -> None:
+    pressure = Pressure(100, 100)
+    assert not pressure.tick(0, 1000, 700, None)
+    assert not pressure.tick(5000, 1000, 500, None)  # 100 two ticks on: just not below
+    assert pressure.tick(10_000, 1000, 299, None)
+    assert pressure.on
+
+
+def test_memory_that_comes_back_or_a_share_of_zero_is_none() -> None:
+    pressure = Pressure(100, 100)
+    assert not any(pressure.tick(n, 1000, kb, None) for n, kb in enumerate((150, 400, 399, 398)))
+    never = Pressure(0, 100)
+    assert not any(never.tick(n, 1000, kb, None) for n, kb in enumerate((900, 400, 5)))
+
+
 def test_time_spent_waiting_is_pressure_from_the_second_reading_on() -> None:
     pressure = Pressure(100, 100)
     assert not pressure.tick(5000, 1000, 500, 4_000_000_000)

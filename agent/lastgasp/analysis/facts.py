@@ -100,6 +100,11 @@ class Facts:
         return [growth for growth in self.kernel_growth if not (self.leaks and growth.name == ANONYMOUS)]
 
     @property
+    def bad(self) -> bool:
+        """Is there anything to mend: a leak of whatever kind, or a kill?"""
+        return bool(self.leaks or self.machine_leaks or self.counts or self.ooms)
+
+    @property
     def suspicions(self) -> list[Growth]:
         """Programs that may leak, those that grew most first."""
         return [growth for growth in self.growth if growth.worst.verdict.shape is Shape.LEAK and not growth.worst.leaks]

@@ -148,7 +148,8 @@ def _has(recording: Recording, wanted: bytes) -> bool:
 def _only(facts: Facts, wanted: bytes) -> Facts:
     """The facts, of one program alone; what is the machine's stays."""
     growth = [one for one in facts.growth if _matches(one.worst.name, one.worst.pid, wanted)]
-    return replace(facts, growth=growth)
+    counts = [one for one in facts.counts if one.name is not None and _matches(one.name, one.pid or 0, wanted)]
+    return replace(facts, growth=growth, counts=counts)
 
 
 def _unknown(options: argparse.Namespace, wanted: bytes) -> str:
@@ -173,6 +174,8 @@ def _json(found: list[Facts], asked: Question) -> str:
             "suspicions": plain(facts.suspicions),
             "others": plain([one for one in facts.growth if one not in facts.leaks and one not in facts.suspicions]),
             "machine": plain(facts.machine_leaks),
+            "counts": plain(facts.counts),
+            "uncounted": plain(facts.uncounted),
             "forecasts": plain(facts.forecasts),
         }
         for facts in found

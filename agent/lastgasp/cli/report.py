@@ -81,7 +81,7 @@ def run(options: argparse.Namespace) -> int:
 def _made(found: list[Facts], path: str, size: int, screen: Screen) -> str:
     """What the page says first of each recording, and where it is."""
     for facts in found:
-        screen.wrap(answer(facts, screen.text)[0], "", "", "bad" if facts.leaks or facts.ooms else "good")
+        screen.wrap(answer(facts, screen.text)[0], "", "", "bad" if facts.bad else "good")
     screen.wrap(f"Page: {screen.text(path)} ({units.size(size)}); open it in a browser.", "")
     return str(screen)
 

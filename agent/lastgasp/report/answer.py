@@ -15,7 +15,7 @@ from lastgasp.analysis.oom.before import Before
 from lastgasp.analysis.oom.events import OomEvent
 from lastgasp.analysis.oom.kills import Explanation
 from lastgasp.analysis.shape.trend import Confidence, Shape
-from lastgasp.report import endings, follows, forecast, units, why
+from lastgasp.report import counts, endings, follows, forecast, units, why
 from lastgasp.report.places import main_place, mapping_name, owner_of, since
 
 __all__ = ["answer", "main_place", "mapping_name", "since", "unlike"]
@@ -48,6 +48,8 @@ def answer(facts: Facts, text: Text) -> list[str]:
             found.append(f"Also leaking: {_list([_who(growth.worst, text) for growth in leaks[1:4]], leaks[4:])}.")
     if facts.machine_leaks and kill is None:
         found.append(_kernel(facts, facts.machine_leaks[0], text, bool(leaks)))
+    counted = counts.sentence(facts.counts, facts.span, text)
+    found += [counted] if counted else []
     ended = endings.sentences(facts, text)
     if not found:
         found, ended = ended, []

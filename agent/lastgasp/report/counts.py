@@ -45,8 +45,8 @@ def rate(growth: CountGrowth) -> str:
 
 
 def grew(growth: CountGrowth) -> str:
-    """How fast, from how many to how many."""
-    return f"{rate(growth)}, {growth.first:,} → {growth.last:,}"
+    """From how many to how many, and how fast."""
+    return f"{growth.first:,} → {growth.last:,}, +{rate(growth)}"
 
 
 def kinds(growth: CountGrowth) -> str:
@@ -54,6 +54,12 @@ def kinds(growth: CountGrowth) -> str:
     of = sum(number for _, number in growth.kinds)
     shown = [KIND_NAMES.get(kind, kind) for kind, number in growth.kinds if number >= KIND_SHARE * of]
     return ", ".join(shown)
+
+
+def line(growth: CountGrowth, text: Text) -> str:
+    """A row of a table."""
+    of = f" ({kinds(growth)})" if kinds(growth) else ""
+    return f"{who(growth, text)}: {growth.what} {grew(growth)}{of}: leak ({SURE[growth.verdict.confidence]})"
 
 
 def since(growth: CountGrowth, span: Span) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from lastgasp.analysis.facts import Facts
 from lastgasp.analysis.growth import Growth, Life
 from lastgasp.analysis.shape.trend import Confidence, Shape
-from lastgasp.report import units
+from lastgasp.report import counts, units
 from lastgasp.report.follows import phrase, told
 from lastgasp.report.places import main_place, mapping_name
 from lastgasp.report.screen import Screen
@@ -77,6 +77,10 @@ def who_grew(screen: Screen, facts: Facts) -> None:
         screen.wrap(f"{kernel.name}: {sizes}, {rate} per {unit}: {verdict.shape}")
         for cache, grown in kernel.caches:
             screen.line(f"    slab cache {screen.text(cache)}: {units.signed(grown)}")
+        for what, grown in kernel.within:
+            screen.line(f"    perhaps {what}: {units.signed(grown)}")
+    for count in facts.counts:
+        screen.wrap(counts.line(count, screen.text), "  ", "    ", "bad")
 
 
 def _matters(growth: Growth, facts: Facts) -> bool:

@@ -14,7 +14,7 @@ from lastgasp.analysis.memory import KernelGrowth
 from lastgasp.analysis.runs import Happening
 from lastgasp.analysis.shape.verdict import Confidence, Shape
 from lastgasp.analysis.times import Moment
-from lastgasp.report import follows, forecast, limits, units, when
+from lastgasp.report import counts, follows, forecast, limits, units, when
 from lastgasp.report.answer import answer
 from lastgasp.report.follows import Text
 from lastgasp.report.package import package
@@ -51,9 +51,11 @@ def said(facts: Facts, asked: Question, text: Text) -> list[str]:
             found.append(f"{name} may leak: {_grew(facts, life)}; {since(life, facts.span)}.")
         else:
             found.append(f"{name} does not leak: {_shape(life)}, {_sizes(life)}.")
+    counted = counts.sentence(facts.counts, facts.span, text)
     steady = facts.programs.steady
     if not found and steady:
-        found.append(f"{text(asked.process)} does not leak: it is steady.")
+        found = ["Its memory is steady."] if counted else [f"{text(asked.process)} does not leak: it is steady."]
+    found = [counted, *found] if counted else found
     if not found:
         found.append(f"Whether {text(asked.process)} leaks cannot be told: it was seen too briefly.")
     foreseen = forecast.sentence(facts, text)
@@ -85,7 +87,7 @@ def _grew(facts: Facts, life: Life) -> str:
 def draw(screen: Screen, facts: Facts, asked: Question) -> None:
     """One recording."""
     leaks, suspects = facts.leaks, facts.suspicions
-    bad = bool(leaks or (facts.machine_leaks and asked.process is None))
+    bad = bool(leaks or facts.counts or (facts.machine_leaks and asked.process is None))
     for number, sentence in enumerate(said(facts, asked, screen.text)):
         screen.wrap(sentence, "", "", ("bad" if bad else "good") if not number else "")
     screen.line()
@@ -107,6 +109,7 @@ def draw(screen: Screen, facts: Facts, asked: Question) -> None:
     _more(screen, len(suspects) - SUSPECTS)
     if asked.process is None:
         _machine(screen, facts)
+    _counts(screen, facts)
     _others(screen, facts, asked)
     forecast.section(screen, facts)
     limits.unknown(screen, facts)
@@ -221,6 +224,24 @@ def _kernel(screen: Screen, facts: Facts, growth: KernelGrowth) -> None:
     row.put("with", follows.phrase(growth.follows, screen.text))
     for cache, grown in growth.caches:
         row.put("cache", f"{screen.text(cache)} {units.signed(grown)}")
+    for what, grown in growth.within:
+        row.put("perhaps", f"{what} {units.signed(grown)}")
+
+
+def _counts(screen: Screen, facts: Facts) -> None:
+    """What becomes more and is no memory."""
+    if facts.counts:
+        screen.heading("WHAT BECOMES MORE AND MORE")
+    for growth in facts.counts[:LEAKERS]:
+        sure = SURE[growth.verdict.confidence]
+        lives = f", {growth.leaking} of its {growth.lives} lives" if growth.leaking > 1 else ""
+        screen.wrap(f"{counts.who(growth, screen.text)}: {growth.what}: {sure}{lives}", "  ", "     ", "bad")
+        row = _Rows(screen)
+        of = f" ({counts.kinds(growth)})" if counts.kinds(growth) else ""
+        row.put("grows", counts.grew(growth) + of)
+        row.put("since", units.near(growth.since, facts.span) + _beside(growth.since, facts.happenings, screen.text))
+        row.put("curve", screen.spark(growth.cells, 0))
+    _more(screen, len(facts.counts) - LEAKERS)
 
 
 def _others(screen: Screen, facts: Facts, asked: Question) -> None:

@@ -6,17 +6,24 @@ from lastgasp.analysis.cost import RATE_AFTER_MS
 from lastgasp.analysis.facts import Facts
 from lastgasp.analysis.growth import Life
 from lastgasp.analysis.pace import Reason
-from lastgasp.report import units, why
+from lastgasp.report import counts, units, why
 from lastgasp.report.places import main_place, mapping_name
 from lastgasp.report.screen import Screen
 
 HOLES_SHOWN = 5
+COUNTS = 3  # leaks of open files and the like that get a word of advice
 KERNEL_ADVICE = {
     "anonymous memory": "Look for processes that become more and more: each is small, all together are not.",
     "shared memory and tmpfs files": "Look for files that grow in tmpfs (df -h /tmp /run) and shared memory (ipcs -m).",
     "unreclaimable slab": "Look at what the program in charge opens and never closes: files, sockets, watches, timers.",
     "kernel stacks": "Look for threads that are started and never end.",
     "page tables": "Look for address space that is mapped and never unmapped.",
+    "per-CPU memory": "Look at what is made for every CPU and never removed: memory groups, network namespaces, BPF.",
+    "dma-buf": "Look at who holds buffers of camera, display and codecs: /sys/kernel/debug/dma_buf/bufinfo.",
+    "zram that is no swap": "Look for files that grow on the file system in zram (df -h).",
+    "socket buffers": "Look for sockets whose data nobody reads (ss -tm, columns Recv-Q and Send-Q).",
+    "reclaimable slab that does not give way": "Look for files that are deleted and still open, and for kernel bugs:"
+    " these caches are in use (slabtop).",
 }
 # What one of them means, and several.
 COUNTED = (
@@ -36,7 +43,7 @@ COUNTED = (
 
 def unknown(screen: Screen, facts: Facts) -> None:
     """What cannot be said of the leaks, and why."""
-    said = unknowns(screen, facts)
+    said = [*unknowns(screen, facts), *(counts.UNRECORDED[what] for what in facts.uncounted)]
     if said:
         screen.heading("WHAT IS NOT KNOWN")
     for line in said:
@@ -175,9 +182,10 @@ def next_steps(screen: Screen, facts: Facts) -> list[str]:
         found.append(
             KERNEL_ADVICE.get(facts.machine_leaks[0].name, "Look at drivers and at what allocates in the kernel.")
         )
-    elif facts.span.samples < 30 or facts.span.recorded_ms < 60_000:
+    found += [counts.advice(growth, screen.text) for growth in facts.counts[:COUNTS]]
+    if not found and (facts.span.samples < 30 or facts.span.recorded_ms < 60_000):
         found.append("Record for longer, under the load of a normal day: lastgasp record --for 10m")
-    else:
+    elif not found:
         found.append("Nothing needs to be done. Keep recording: slow leaks show after days.")
     if facts.losses.newer_blocks:
         found.append("Upgrade lastgasp here: part of this recording was written by a newer one.")

@@ -10,9 +10,8 @@ from lastgasp.report.screen import Screen
 
 def draw(screen: Screen, facts: Facts) -> None:
     """One recording."""
-    bad = bool(facts.leaks or facts.ooms)
     for number, sentence in enumerate(answer(facts, screen.text)):
-        screen.wrap(sentence, "", "", ("bad" if bad else "good") if not number else "")
+        screen.wrap(sentence, "", "", ("bad" if facts.bad else "good") if not number else "")
     screen.line()
     screen.wrap(f"From    {screen.text(facts.file)}", "", "        ")
     when.machine(screen, facts)

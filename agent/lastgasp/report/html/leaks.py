@@ -6,7 +6,7 @@ from lastgasp.analysis.facts import Facts
 from lastgasp.analysis.growth import Growth, Life
 from lastgasp.analysis.shape.trend import Confidence, Shape
 from lastgasp.analysis.where import Place
-from lastgasp.report import units
+from lastgasp.report import counts, units
 from lastgasp.report.answer import since
 from lastgasp.report.follows import phrase, told
 from lastgasp.report.html.cells import rate, size, sparkline
@@ -49,6 +49,7 @@ def section(facts: Facts) -> Markup:
         table if rows else None,
         tag("p", rest if programs.total else "Unknown: the recording knows no process.", class_="note"),
         _machine(facts, seconds, unit),
+        _counts(facts),
         aria_label="Who grew",
     )
 
@@ -112,6 +113,7 @@ def _machine(facts: Facts, seconds: int, unit: str) -> Markup | None:
         caches = [
             tag("small", f" slab cache {visible(cache)}: {units.signed(grown)}") for cache, grown in kernel.caches
         ]
+        caches += [tag("small", f" perhaps {what}: {units.signed(grown)}") for what, grown in kernel.within]
         rows.append(
             tag(
                 "tr",
@@ -130,4 +132,35 @@ def _machine(facts: Facts, seconds: int, unit: str) -> Markup | None:
         tag("thead", tag("tr", [tag("th", head, scope="col") for head in heads])),
         tag("tbody", rows),
         class_="machine-leaks",
+    )
+
+
+def _counts(facts: Facts) -> Markup | None:
+    """Open files, threads and the like."""
+    if not facts.counts:
+        return None
+    rows = []
+    for count in facts.counts:
+        name = counts.who(count, visible)
+        label = f"Curve of the {count.what} of {name}: {count.first:,} to {count.last:,}"
+        rows.append(
+            tag(
+                "tr",
+                tag("th", name, scope="row"),
+                tag("td", count.what, tag("small", f" {counts.kinds(count)}") if counts.kinds(count) else None),
+                tag("td", sparkline(list(count.cells), label)),
+                tag("td", f"{count.first:,}", class_="num"),
+                tag("td", f"{count.last:,}", class_="num"),
+                tag("td", f"+{counts.rate(count)}", class_="num"),
+                tag("td", f"leak ({SURE[count.verdict.confidence]})"),
+                tag("td", counts.since(count, facts.span)),
+                class_="leak",
+            )
+        )
+    heads = ("becomes more and more", "what", "curve", "from", "to", "growth", "verdict", "since")
+    return tag(
+        "table",
+        tag("thead", tag("tr", [tag("th", head, scope="col") for head in heads])),
+        tag("tbody", rows),
+        class_="count-leaks",
     )

@@ -98,7 +98,7 @@ def _chooser(found: list[Contents]) -> Markup | None:
 def _recording(one: Contents, number: int, total: int) -> Markup:
     facts = one.facts
     prefix = f"r{number}-"
-    bad = bool(facts.leaks or facts.ooms)
+    bad = facts.bad
     said = answer(facts, visible)
     lead = [tag("p", sentence, class_="lead" if not place else None) for place, sentence in enumerate(said)]
     title = visible(facts.file) if total == 1 else f"{number} of {total}: {visible(facts.file)}"

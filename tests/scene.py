@@ -27,7 +27,7 @@ BLOCK_SIZE = 4096
 RING_ID = 0x1122334455667789
 MEMINFO = (
     "MemFree", "MemAvailable", "Buffers", "Cached", "SwapFree", "AnonPages", "Shmem", "SReclaimable", "SUnreclaim",
-    "KernelStack", "PageTables", "Committed_AS",
+    "KernelStack", "PageTables", "Committed_AS", "CmaFree",
 )  # fmt: skip
 MACHINE = {
     "agent": "0.1.0",

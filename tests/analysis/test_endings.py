@@ -9,6 +9,8 @@ import pytest
 from lastgasp.analysis.endings import Refusal, Squeeze, refusals, squeezes
 from lastgasp.analysis.oom.events import oom_events
 from lastgasp.analysis.runs import runs
+from lastgasp.timeline.load import load
+from lastgasp.timeline.model import Recording
 from scene import Scene
 
 
@@ -53,6 +55,14 @@ def test_one_with_a_boot_behind_it_was_ended_by_no_copy(scene: Scene) -> None:
     scene.boot(2, wall="2026-11-23 14:05:00").record(20)
     (squeeze,) = squeezed(scene)
     assert squeeze.at.boot == 1 and not squeeze.last_boot
+
+
+def test_what_was_falling_too_fast_for_the_next_sample_is_one_too(scene: Scene) -> None:
+    scene.run(200, b"sensord", lambda t: 900 + 6_400 * t)
+    scene.record(6)
+    (squeeze,) = squeezed(scene)
+    assert squeeze.available_bytes > 0.15 * squeeze.total_bytes
+    assert [taker.name for taker in squeeze.takers] == [b"sensord"]
 
 
 def test_memory_of_no_process_is_named_too(scene: Scene) -> None:
@@ -101,3 +111,24 @@ def test_where_the_kernel_promises_anything_nobody_is_refused(scene: Scene) -> N
     scene.meminfo["Committed_AS"] = 90_000
     restarted(scene, {"vm.overcommit_memory": "0"}).record(20)
     assert refused(scene) == []
+
+
+# -- on real kernels ---------------------------------------------------------------------------------------
+
+
+def recorded(name: str) -> Recording:
+    (recording,) = load(str(Path(__file__).parents[1] / "recordings" / "endings" / f"{name}.ring.gz"))
+    return recording
+
+
+def test_a_real_panic_leaves_the_leaker_in_the_last_sample() -> None:
+    recording = recorded("arm64-6.1-panic")
+    (squeeze,) = squeezes(recording, runs(recording), oom_events(recording))
+    assert squeeze.at.boot == 1 and not squeeze.last_boot
+    assert [taker.name for taker in squeeze.takers] == [b"leaker"]
+
+
+def test_real_refusals_have_the_leaker_and_the_memory_that_was_free() -> None:
+    (refusal,) = refusals(recorded("armhf-6.1-overcommit-2"))
+    assert [taker.name for taker in refusal.takers] == [b"leaker"]
+    assert refusal.available_bytes is not None and refusal.available_bytes > 20 << 20

@@ -16,9 +16,10 @@ from lastgasp.analysis.memory import ANONYMOUS, KB, owned_until
 from lastgasp.analysis.oom.events import OomEvent
 from lastgasp.analysis.runs import End, Run
 from lastgasp.analysis.times import Moment, moment
-from lastgasp.timeline.model import Recording
+from lastgasp.timeline.model import Boot, Recording
 
 LITTLE = 0.08  # of RAM: with so little available at the last sample, it can be gone before the next one
+AHEAD = 2  # samples: what was falling so fast that it would be there by then, can have got there, too
 WEIGHTY = 0.1  # of RAM: growth that can be to blame for its end
 REPORTED_MS = 60_000  # a report so shortly before the end tells more than this does
 FULL = 0.97  # of CommitLimit: refusals leave it a little below
@@ -67,13 +68,23 @@ def squeezes(recording: Recording, runs: Sequence[Run], ooms: Sequence[OomEvent]
         if not boot.sample_at or not total or not ends or ends[-1] is End.STOPPED:
             continue
         last_ms = boot.sample_at[-1]
-        available = boot.value_at("meminfo", b"", "MemAvailable", last_ms)
-        if available is None or available >= LITTLE * total or _reported(ooms, index, last_ms):
+        available, before = _last_two(boot)
+        if available is None or _reported(ooms, index, last_ms):
+            continue
+        fallen = max(before - available, 0) if before is not None else 0
+        if available - AHEAD * fallen >= LITTLE * total:
             continue
         takers = _takers(recording, index, last_ms, total * KB)
         last_boot = index + 1 == len(recording.boots)
         found.append(Squeeze(moment(recording.boots, index, last_ms), available * KB, total * KB, last_boot, takers))
     return found
+
+
+def _last_two(boot: Boot) -> tuple[int | None, int | None]:
+    """MemAvailable (kB) at the last sample of a boot, and at the one before it."""
+    last, *others = reversed(boot.sample_at[-2:])
+    at = [boot.value_at("meminfo", b"", "MemAvailable", ms) for ms in (last, *others)]
+    return at[0], at[1] if others and not boot.gap_between(others[0], last) else None
 
 
 def refusals(recording: Recording) -> list[Refusal]:

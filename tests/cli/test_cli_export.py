@@ -115,6 +115,24 @@ def test_a_clock_that_was_never_set_is_warned_of(tmp_path: Path) -> None:
     assert line.startswith("lastgasp: warning: the clock was never set in 1 of 1 boot: ")
 
 
+def test_one_sample_a_minute(hostile: Path) -> None:
+    def samples(*arguments: str) -> list[int]:
+        done = lastgasp(hostile, "r.lgr", "--to", "csv", "--table", "samples", *arguments)
+        assert (done.returncode, done.stderr) == (0, b"")
+        return [int(row["uptime_ms"]) for row in csv.DictReader(io.StringIO(done.stdout.decode(), newline=""))]
+
+    every, some = samples(), samples("--every", "2.5")
+    assert len(some) < len(every) and set(some) < set(every) and some[-1] == every[-1]
+    assert len({at_ms // 2500 for at_ms in every}) == len({at_ms // 2500 for at_ms in some})
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "nan", "inf", "soon", "1e30"])
+def test_a_stretch_that_is_none_is_refused_in_one_line(hostile: Path, text: str) -> None:
+    done = lastgasp(hostile, "r.lgr", "--to", "jsonl", f"--every={text}")
+    assert done.returncode == 2
+    assert "is no number of seconds above 0 and up to 2592000" in done.stderr.decode().splitlines()[-1]
+
+
 def test_a_trace_goes_down_a_pipe(hostile: Path) -> None:
     done = lastgasp(hostile, "r.lgr", "--to", "perfetto")
     assert (done.returncode, done.stdout[:1]) == (0, b"\x0a")

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, TextIO
 
 from lastgasp.report import units
 from lastgasp.report.export import flat, openmetrics, perfetto, sqlite
-from lastgasp.report.export.rows import Exported, Table
+from lastgasp.report.export.rows import Exported
+from lastgasp.report.export.table import Table
 from lastgasp.report.export.target import ExportError, new_file, new_folder
 from lastgasp.timeline.load import load
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 FORMATS = ("csv", "jsonl", "sqlite", "openmetrics", "perfetto")
 PROGRESS_FIELD = 79
+LONGEST_MS = 30 * 24 * 3_600_000
 EXAMPLES = """\
 formats (tables, columns and units: report/export/FORMATS.md):
   csv          a folder with a file for each table; or one table (--table)
@@ -46,7 +48,7 @@ examples:
   lastgasp export ring.lgr --to csv -o tables/
   lastgasp export ring.lgr --to csv --table meminfo > meminfo.csv
   lastgasp export pulled/ --to jsonl | jq 'select(.table == "oom_kills")'
-  lastgasp export ring.lgr --to openmetrics -o ring.om &&
+  lastgasp export ring.lgr --to openmetrics --every 60 -o ring.om &&
     promtool tsdb create-blocks-from openmetrics ring.om prometheus-data/
   lastgasp export ring.lgr --to perfetto -o ring.pftrace
 """
@@ -68,15 +70,33 @@ def add(commands: _SubParsersAction[argparse.ArgumentParser]) -> argparse.Argume
     parser.add_argument(
         "--table", action="append", default=[], metavar="NAME", help="only this table (csv, jsonl); '?' lists them"
     )
+    parser.add_argument(
+        "--every",
+        type=_seconds,
+        metavar="SECONDS",
+        help="one sample in so long, and the last before each kill and gap: a smaller export, without what rose and"
+        " fell in between",
+    )
     parser.add_argument("--force", action="store_true", help="replace what is there already")
     parser.set_defaults(run=run)
     return parser
 
 
+def _seconds(text: str) -> int:
+    """In milliseconds."""
+    try:
+        ms = round(float(text) * 1000)
+    except (ValueError, OverflowError):
+        ms = 0
+    if not 0 < ms <= LONGEST_MS:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds above 0 and up to {LONGEST_MS // 1000}")
+    return ms
+
+
 def run(options: argparse.Namespace) -> int:
     """Export. Raises LoadError, ExportError."""
     _agree(options)
-    exported = Exported([recording for path in options.paths for recording in load(path)])
+    exported = Exported([recording for path in options.paths for recording in load(path)], options.every)
     progress = _Progress(sys.stderr if sys.stderr is not None and sys.stderr.isatty() else None)
     if options.table == ["?"]:
         sys.stdout.write("".join(f"{table.name}\n" for table in exported.tables()))

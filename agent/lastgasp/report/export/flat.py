@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable, Iterable
 from typing import TextIO
 
-from lastgasp.report.export.rows import Table, Value
+from lastgasp.report.export.table import Table, Value
 
 FORMULA = ("=", "+", "-", "@")
 Progress = Callable[[str, int], None]  # told of a table's name and how many of its rows are written, now and then

@@ -3,8 +3,9 @@
 After Prometheus' conventions: base units (bytes, seconds), ``_total`` for what only grows, one family after another,
 ``# EOF`` at the end. Labels: ``host``, ``boot`` (counted over everything that is exported, so that a counter that
 begins anew is another series), of processes ``pid``, ``started`` (seconds of uptime) and ``comm``, else what the ring's
-row key is called. A value is written when it changes and again at least every KEEP_MS, for Prometheus takes a series
-that said nothing for five minutes for one that ended. OpenMetrics cannot say that a process ended: its series stops.
+row key is called. A value is written when it changes and again at least every KEEP_MS (SELDOM_MS where samples are
+left out), for Prometheus takes a series that said nothing for five minutes for one that ended. OpenMetrics cannot say
+that a process ended: its series stops.
 
 Times are absolute. Samples of a boot whose clock was never set would all lie in January 1970: the uptime since the
 epoch is written, and ``unset`` tells of it.
@@ -16,13 +17,14 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import TextIO
 
+from lastgasp.report.export.boots import Booted
 from lastgasp.report.export.columns import TIMES, Column, Layout, Scale, Unit
 from lastgasp.report.export.flat import Progress
-from lastgasp.report.export.rows import Booted, Exported, label_of
+from lastgasp.report.export.measured import label_of, points, until_of
+from lastgasp.report.export.rows import Exported
 from lastgasp.report.visible import visible
-from lastgasp.timeline.changes import points
 
-KEEP_MS = 60_000
+KEEP_MS, SELDOM_MS = 60_000, 240_000
 PREFIX = "lastgasp_"
 END = -1 << 64  # no value that can be recorded
 PARTS = {"process_samples": "process", "process_details": "process", "meminfo": "memory", "meminfo_slow": "memory"}
@@ -96,16 +98,17 @@ def _family(exported: Exported, layout: Layout, column: Column, name: str, out: 
 
 def _points(one: Booted, layout: Layout, key: bytes, column: Column) -> Iterator[tuple[int, int]]:
     """What a series says and when: at each change, and in between as often as needed, as long as it holds."""
-    known = points(one.boot, layout.source, key, column.source, column.less)
+    known = points(layout, one, key, column)
     if not known:
         return
     end_ms = _end(one, layout, key)
+    keep_ms = KEEP_MS if one.every_ms is None else SELDOM_MS
     last_ms = -1
     for (at_ms, raw), (next_ms, follower) in pairwise([*known, (end_ms, END)]):
         if raw is None:
             continue
         until = min([next_ms, *(gap.from_ms for gap in one.boot.gaps if gap.from_ms >= at_ms)])
-        for told_ms in range(at_ms, max(until, at_ms + 1), KEEP_MS):
+        for told_ms in range(at_ms, max(until, at_ms + 1), keep_ms):
             yield told_ms, raw
             last_ms = told_ms
         if follower == END and until > last_ms:
@@ -115,10 +118,8 @@ def _points(one: Booted, layout: Layout, key: bytes, column: Column) -> Iterator
 def _end(one: Booted, layout: Layout, key: bytes) -> int:
     """Until when the last value holds."""
     last_sample = one.boot.sample_at[-1] if one.boot.sample_at else one.boot.last_ms
-    owner = key.partition(b" ")[0]
-    if layout.key in ("process", "mapping") and owner in one.until:
-        return min(one.until[owner] - 1, last_sample)
-    return last_sample
+    until = until_of(layout, one, key)
+    return last_sample if until is None else min(until - 1, last_sample)
 
 
 def _labels(layout: Layout, one: Booted, key: bytes) -> str | None:

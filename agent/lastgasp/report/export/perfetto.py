@@ -20,13 +20,14 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from lastgasp.analysis.presence import Parting
+from lastgasp.report.export.boots import Booted
 from lastgasp.report.export.columns import Column, Layout, Scale, Unit
 from lastgasp.report.export.flat import Progress
-from lastgasp.report.export.rows import Booted, Exported, label_of
+from lastgasp.report.export.measured import label_of, points
+from lastgasp.report.export.protobuf import message, number, text, varint
+from lastgasp.report.export.rows import Exported
 from lastgasp.report.visible import visible
-from lastgasp.timeline.changes import points
 
-VARINT, FIXED64, BYTES = 0, 1, 2  # wire types
 TRACE_PACKET = 1  # of Trace
 TIMESTAMP, SEQUENCE_ID, TRACK_EVENT, SEQUENCE_FLAGS, TRACK_DESCRIPTOR, CLOCK_SNAPSHOT = 8, 10, 11, 13, 60, 6
 EVENT_TYPE, EVENT_TRACK, EVENT_NAME, EVENT_CATEGORY, EVENT_INTEGER, EVENT_DOUBLE = 9, 11, 23, 22, 30, 44
@@ -50,8 +51,8 @@ def write(exported: Exported, out: BinaryIO, progress: Progress) -> None:
     """The whole trace."""
     trace = _Trace(out, axis(exported.boots))
     trace.begin(exported)
-    trace.descriptor(MACHINE_TRACK, _text(TRACK_NAME, "Machine"))
-    trace.descriptor(HAPPENED_TRACK, _text(TRACK_NAME, "What happened"))
+    trace.descriptor(MACHINE_TRACK, text(TRACK_NAME, "Machine"))
+    trace.descriptor(HAPPENED_TRACK, text(TRACK_NAME, "What happened"))
     for one in exported.boots:
         trace.processes(one)
     for layout in exported.layouts():
@@ -61,11 +62,11 @@ def write(exported: Exported, out: BinaryIO, progress: Progress) -> None:
             progress(layout.name, trace.packets)
     for one in exported.boots:
         trace.spans(one)
-    for happened in exported.happened():
-        at_ns = trace.at_ns(happened.booted, happened.at_ms)
-        words = f"{happened.kind}: {happened.text}" if happened.text else happened.kind
-        trace.instant(HAPPENED_TRACK, at_ns, happened.kind, words)
-        owner = trace.process_tracks.get((happened.booted.number, happened.victim or b""))
+    for event in exported.happened():
+        at_ns = trace.at_ns(event.booted, event.at_ms)
+        words = f"{event.kind}: {event.text}" if event.text else event.kind
+        trace.instant(HAPPENED_TRACK, at_ns, event.kind, words)
+        owner = trace.process_tracks.get((event.booted.number, event.victim or b""))
         if owner is not None:
             trace.instant(owner, at_ns, "oom_kill", "OOM killed")
 
@@ -124,15 +125,15 @@ class _Trace:
         known = [one for one in exported.boots if one.offset_ms is not None]
         first_ns = self.at_ns(known[0], known[0].boot.first_ms) if known else 0
         clocks = b"".join(
-            _message(CLOCKS, _number(CLOCK_ID, clock) + _number(CLOCK_TIME, first_ns))
+            message(CLOCKS, number(CLOCK_ID, clock) + number(CLOCK_TIME, first_ns))
             for clock in ((BOOTTIME, REALTIME) if known else (BOOTTIME,))
         )
-        cleared = _number(SEQUENCE_FLAGS, STATE_CLEARED)
-        self.packet(_number(TIMESTAMP, first_ns) + _message(CLOCK_SNAPSHOT, clocks) + cleared)
+        cleared = number(SEQUENCE_FLAGS, STATE_CLEARED)
+        self.packet(number(TIMESTAMP, first_ns) + message(CLOCK_SNAPSHOT, clocks) + cleared)
 
     def descriptor(self, track: int, body: bytes) -> None:
         """A track begins."""
-        self.packet(_message(TRACK_DESCRIPTOR, _number(TRACK_UUID, track) + body))
+        self.packet(message(TRACK_DESCRIPTOR, number(TRACK_UUID, track) + body))
 
     def new_track(self, body: bytes) -> int:
         """One more track."""
@@ -142,17 +143,17 @@ class _Trace:
 
     def instant(self, track: int, at_ns: int, category: str, name: str) -> None:
         """Something happened."""
-        words = _text(EVENT_CATEGORY, category) + _text(EVENT_NAME, name)
-        self._event(at_ns, _number(EVENT_TYPE, INSTANT) + _number(EVENT_TRACK, track) + words)
+        words = text(EVENT_CATEGORY, category) + text(EVENT_NAME, name)
+        self._event(at_ns, number(EVENT_TYPE, INSTANT) + number(EVENT_TRACK, track) + words)
 
     def slice(self, one: Booted, from_ms: int, to_ms: int, track: int, name: str) -> None:
         """A stretch of time."""
-        where = _number(EVENT_TRACK, track)
-        self._event(self.at_ns(one, from_ms), _number(EVENT_TYPE, SLICE_BEGIN) + where + _text(EVENT_NAME, name))
-        self._event(self.at_ns(one, to_ms), _number(EVENT_TYPE, SLICE_END) + where)
+        where = number(EVENT_TRACK, track)
+        self._event(self.at_ns(one, from_ms), number(EVENT_TYPE, SLICE_BEGIN) + where + text(EVENT_NAME, name))
+        self._event(self.at_ns(one, to_ms), number(EVENT_TYPE, SLICE_END) + where)
 
     def _event(self, at_ns: int, body: bytes) -> None:
-        self.packet(_number(TIMESTAMP, at_ns) + _message(TRACK_EVENT, body))
+        self.packet(number(TIMESTAMP, at_ns) + message(TRACK_EVENT, body))
 
     def value(self, track: bytes, at_ns: int, value: int | float) -> None:
         """A counter's value from now on; ``track`` is its EVENT_TRACK field."""
@@ -172,9 +173,9 @@ class _Trace:
             used = self.pids[process.pid] = self.pids.get(process.pid, -1) + 1
             pid = process.pid + used * AGAIN
             name = visible(process.name) + (f" (pid {process.pid})" if used else "")
-            body = _number(PROCESS_PID, pid) if pid < 1 << 31 else b""
-            body += _text(PROCESS_COMMAND_LINE, visible(process.attributes.get("cmdline", b"")))
-            track = self.new_track(_message(TRACK_PROCESS, body + _text(PROCESS_NAME, name)))
+            body = number(PROCESS_PID, pid) if pid < 1 << 31 else b""
+            body += text(PROCESS_COMMAND_LINE, visible(process.attributes.get("cmdline", b"")))
+            track = self.new_track(message(TRACK_PROCESS, body + text(PROCESS_NAME, name)))
             self.process_tracks[one.number, there.key] = track
             if there.until_ms is not None and there.parting not in (Parting.ENDED, Parting.PID_REUSED):
                 self.instant(
@@ -189,14 +190,14 @@ class _Trace:
             ("gap: nothing recorded", [(gap.from_ms, gap.to_ms) for gap in one.boot.gaps]),
         ):
             if spans:
-                track = self._system_track(name, _text(TRACK_NAME, name), HAPPENED_TRACK)
+                track = self._system_track(name, text(TRACK_NAME, name), HAPPENED_TRACK)
                 for from_ms, to_ms in spans:
                     self.slice(one, from_ms, to_ms, track, f"{name} {one.number}" if name == "boot" else name)
 
     def _system_track(self, name: str, body: bytes, parent: int) -> int:
         """One track for all boots."""
         if name not in self.system_tracks:
-            self.system_tracks[name] = self.new_track(body + _number(TRACK_PARENT, parent))
+            self.system_tracks[name] = self.new_track(body + number(TRACK_PARENT, parent))
         return self.system_tracks[name]
 
     def counters(self, one: Booted, layout: Layout) -> None:
@@ -211,28 +212,28 @@ class _Trace:
                 if column.unit is Unit.LETTER:
                     continue
                 rated = column.counter and layout.source in RATED
-                values = list(_points(one, layout.source, key, column, scale, rated))
+                values = list(_points(one, layout, key, column, scale, rated))
                 if not any(value for _, value in values):  # never anything but 0: thousands of idle counters
                     continue
                 name = column.name + ("/s" if rated else "")
                 if of_process:
                     owner = self.process_tracks[one.number, key]
-                    track = self.new_track(_counter(name, column, rated) + _number(TRACK_PARENT, owner))
+                    track = self.new_track(_counter(name, column, rated) + number(TRACK_PARENT, owner))
                 else:
                     name = f"{layout.name} {f'{label[0]} ' if label else ''}{name}"
                     track = self._system_track(name, _counter(name, column, rated), MACHINE_TRACK)
-                where = _number(EVENT_TRACK, track)
+                where = number(EVENT_TRACK, track)
                 for at_ms, value in values:
                     self.value(where, self.at_ns(one, at_ms), value)
 
 
 def _points(
-    one: Booted, source: str, key: bytes, column: Column, scale: Scale, rated: bool
+    one: Booted, layout: Layout, key: bytes, column: Column, scale: Scale, rated: bool
 ) -> Iterator[tuple[int, int | float]]:
     """Times (ms) and values where they change."""
     until = one.until.get(key)
-    ended = source.startswith("process") and until is not None and one.boot.processes[key].gone_ms is not None
-    pairs = [(at, raw) for at, raw in points(one.boot, source, key, column.source, column.less) if raw is not None]
+    ended = layout.source.startswith("process") and until is not None and one.boot.processes[key].gone_ms is not None
+    pairs = [(at, raw) for at, raw in points(layout, one, key, column) if raw is not None]
     before: float | None = None
     for at_ms, value in _rates(one, pairs, scale, column) if rated else _values(pairs, scale, column):
         if value != before:
@@ -253,7 +254,7 @@ def _rates(
     one: Booted, pairs: list[tuple[int, int]], scale: Scale, column: Column
 ) -> Iterator[tuple[int, int | float]]:
     """Per second, between the sample before a change and that of the change; 0 where nothing changed."""
-    samples = one.boot.sample_at
+    samples = one.samples
     last: tuple[int, int] | None = None
     for at_ms, raw in pairs:
         if last is not None and not one.boot.gap_between(last[0], at_ms):
@@ -272,33 +273,9 @@ def _rates(
 def _counter(name: str, column: Column, rated: bool) -> bytes:
     """A counter's descriptor: sizes as such, the unit's name for all others."""
     if column.unit.ending == "_bytes" and not rated:
-        unit = _number(COUNTER_UNIT, UNIT_BYTES)
+        unit = number(COUNTER_UNIT, UNIT_BYTES)
     else:
         words = column.name.rpartition("_")[2] if column.unit.ending else ""
-        unit = _number(COUNTER_UNIT, UNIT_COUNT)
-        unit += _text(COUNTER_UNIT_NAME, f"{words or 'count'}/s" if rated else words)
-    return _text(TRACK_NAME, name) + _message(TRACK_COUNTER, unit)
-
-
-def varint(value: int) -> bytes:
-    """LEB128."""
-    if value < 128:
-        return bytes((value,))
-    out = bytearray()
-    while value > 127:
-        out.append(value & 127 | 128)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
-
-
-def _number(field: int, value: int) -> bytes:
-    return varint(field << 3 | VARINT) + varint(value)
-
-
-def _message(field: int, body: bytes) -> bytes:
-    return varint(field << 3 | BYTES) + varint(len(body)) + body
-
-
-def _text(field: int, text: str) -> bytes:
-    return _message(field, text.encode()) if text else b""
+        unit = number(COUNTER_UNIT, UNIT_COUNT)
+        unit += text(COUNTER_UNIT_NAME, f"{words or 'count'}/s" if rated else words)
+    return text(TRACK_NAME, name) + message(TRACK_COUNTER, unit)

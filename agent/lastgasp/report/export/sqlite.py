@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from lastgasp.report.export.flat import Progress
-from lastgasp.report.export.rows import Row, Table
+from lastgasp.report.export.table import Row, Table
 from lastgasp.report.export.target import ExportError
 
 SCHEMA_VERSION = 1  # PRAGMA user_version

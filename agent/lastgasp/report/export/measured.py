@@ -14,7 +14,6 @@ from lastgasp.report.export.columns import Column, Layout, Scale, Unit
 from lastgasp.report.export.table import BOOT, NAME, PID, PROCESS, UPTIME, UTC, Field, I, R, Row, T, Table, Value
 from lastgasp.report.export.thin import at_kept
 from lastgasp.report.visible import visible
-from lastgasp.ring.payload import Series
 from lastgasp.timeline import changes
 from lastgasp.timeline.changes import Change, Columns
 
@@ -44,7 +43,7 @@ def _rows(boots: list[Booted], layout: Layout) -> Iterator[Row]:
             label = label_of(layout, one, key)
             if label is not None:
                 labels[order] = label
-                sources.append(_changes(layout, one, order, key, all_series))
+                sources.append(_kept(layout, one, key, changes.changes(one.boot, order, all_series)))
         pick = _Pick(layout, Scale(one.boot))
         for at_ms, order, columns, recorded in heapq.merge(*sources):
             values = pick.values(columns, recorded)
@@ -52,9 +51,8 @@ def _rows(boots: list[Booted], layout: Layout) -> Iterator[Row]:
                 yield one.number, at_ms, one.utc(at_ms), *labels[order], *values
 
 
-def _changes(layout: Layout, one: Booted, order: int, key: bytes, all_series: Sequence[Series]) -> Iterator[Change]:
-    """Those of one row, as many of them as are exported."""
-    found = changes.changes(one.boot, order, all_series)
+def _kept(layout: Layout, one: Booted, key: bytes, found: Iterator[Change]) -> Iterator[Change]:
+    """As many of the changes of a row as are exported."""
     if one.every_ms is None:
         return found
     said = ((at_ms, (order, columns, tuple(known))) for at_ms, order, columns, known in found)

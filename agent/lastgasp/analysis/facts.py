@@ -19,6 +19,7 @@ from lastgasp.analysis.losses import Losses, losses
 from lastgasp.analysis.memory import ANONYMOUS, Curves, KernelGrowth, every_curve, kernel_growth
 from lastgasp.analysis.oom.events import OomEvent, kills_counted, oom_events
 from lastgasp.analysis.oom.kills import Explanation, explanations
+from lastgasp.analysis.pace import Reason
 from lastgasp.analysis.runs import Happening, Run, happenings, runs
 from lastgasp.analysis.shape.trend import Shape
 from lastgasp.analysis.times import BootSpan, ClockStep, Span, boot_spans, clock_steps, span
@@ -120,7 +121,7 @@ def gather(recording: Recording) -> Facts:
         life.where = readings[life.boot - 1].of(life.key)
     works = _Works(recording)
     _follow(works, changed)
-    ooms, runs_ = _ooms(recording), runs(recording)
+    ooms, runs_, refused = _ooms(recording), runs(recording), refusals(recording)
     return Facts(
         recording.name,
         recording.ring_id,
@@ -143,11 +144,24 @@ def gather(recording: Recording) -> Facts:
         happenings(recording),
         losses(recording),
         cost(recording),
-        forecast(recording),
+        _forecasts(recording, refused),
         squeezes(recording, runs_, ooms),
-        refusals(recording),
+        refused,
         list(islice((one for one in explanations(recording) if one.recorded), EXPLAINED)),
     )
+
+
+def _forecasts(recording: Recording, refused: list[Refusal]) -> list[Forecast]:
+    """Where the kernel promises no more in the last boot, what is left of RAM will not be taken."""
+    found = forecast(recording)
+    if not refused or refused[-1].first.boot != len(recording.boots):
+        return found
+    return [
+        replace(one, in_ms=None, low_ms=None, high_ms=None, reason=Reason.REFUSED)
+        if one.group is None and one.in_ms is not None
+        else one
+        for one in found
+    ]
 
 
 class _Works:

@@ -52,6 +52,7 @@ class Reason(StrEnum):
     SHRINKING = "it shrinks"
     UNKNOWN = "not recorded"
     RECLAIMS = "at its limit, and it goes on: it still finds something to drop"
+    REFUSED = "programs are refused memory before it runs out"
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ WHY = {
     Reason.SETTLING: "the growth is slowing down: no forecast",
     Reason.SHRINKING: "it becomes less: no forecast",
     Reason.UNKNOWN: "unknown: not recorded",
+    Reason.REFUSED: "vm.overcommit_memory=2 has programs refused memory before it runs out",
     Reason.RECLAIMS: "at its limit, and the kernel still finds file cache to drop; how much is left is not recorded",
 }
 

@@ -62,7 +62,8 @@ def unknowns(screen: Screen, facts: Facts) -> list[str]:
             found.append(f"With what work {name} grows: its memory changed too seldom, or too briefly, to tell.")
         if not life.started and life.since == life.first:
             found.append(f"Since when {name} grows: it did before the recording began.")
-    if facts.leaks and not facts.ooms and facts.forecasts and not facts.refusals and all(one.in_ms is None for one in facts.forecasts):
+    ended = facts.ooms or facts.refusals
+    if facts.leaks and not ended and facts.forecasts and all(one.in_ms is None for one in facts.forecasts):
         reason = facts.forecasts[0].reason
         found.append(f"When memory runs out: {reason or Reason.UNKNOWN} at the end of the recording.")
     if any(event.before_recording for event in facts.ooms):

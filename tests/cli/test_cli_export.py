@@ -89,6 +89,8 @@ def test_a_folder_that_is_not_empty_keeps_what_is_in_it(hostile: Path) -> None:
     ("arguments", "said"),
     [
         (("--to", "csv"), "csv has a file for each table"),
+        (("--to", "csv", "-o", "-"), "csv has a file for each table"),
+        (("--to", "sqlite", "-o", "-"), "name it with -o"),
         (("--to", "sqlite"), "name it with -o"),
         (("--to", "sqlite", "-o", "."), ".: is a folder"),
         (("--to", "csv", "-o", "r.lgr"), "r.lgr: is there and no folder"),
@@ -131,6 +133,12 @@ def test_a_stretch_that_is_none_is_refused_in_one_line(hostile: Path, text: str)
     done = lastgasp(hostile, "r.lgr", "--to", "jsonl", f"--every={text}")
     assert done.returncode == 2
     assert "is no number of seconds above 0 and up to 2592000" in done.stderr.decode().splitlines()[-1]
+
+
+def test_a_dash_is_standard_output(hostile: Path) -> None:
+    arguments = ["export", "r.lgr", "--to", "csv", "--table", "boots"]
+    assert lastgasp(hostile, *arguments, "-o", "-").stdout == lastgasp(hostile, *arguments).stdout
+    assert not (hostile / "-").exists()
 
 
 def test_a_trace_goes_down_a_pipe(hostile: Path) -> None:

@@ -66,7 +66,7 @@ def add(commands: _SubParsersAction[argparse.ArgumentParser]) -> argparse.Argume
         "paths", nargs="+", metavar="RING", help="a recording, plain or gzip; a folder with them; - for standard input"
     )
     parser.add_argument("--to", choices=FORMATS, required=True, help="see below")
-    parser.add_argument("-o", dest="output", metavar="FILE", help="of csv: a folder, or with --table a file")
+    parser.add_argument("-o", dest="output", metavar="FILE", help="of csv: a folder, or with --table a file (-: standard output)")
     parser.add_argument(
         "--table", action="append", default=[], metavar="NAME", help="only this table (csv, jsonl); '?' lists them"
     )
@@ -95,6 +95,8 @@ def _seconds(text: str) -> int:
 
 def run(options: argparse.Namespace) -> int:
     """Export. Raises LoadError, ExportError."""
+    if options.output == "-":
+        options.output = None  # standard output, as everywhere
     _agree(options)
     exported = Exported([recording for path in options.paths for recording in load(path)], options.every)
     progress = _Progress(sys.stderr if sys.stderr is not None and sys.stderr.isatty() else None)

@@ -136,8 +136,8 @@ def test_a_stretch_that_is_none_is_refused_in_one_line(hostile: Path, text: str)
 
 
 def test_a_dash_is_standard_output(hostile: Path) -> None:
-    arguments = ["export", "r.lgr", "--to", "csv", "--table", "boots"]
-    assert lastgasp(hostile, *arguments, "-o", "-").stdout == lastgasp(hostile, *arguments).stdout
+    arguments = ["r.lgr", "--to", "csv", "--table", "boots"]
+    assert lastgasp(hostile, *arguments, "-o", "-").stdout == lastgasp(hostile, *arguments).stdout != b""
     assert not (hostile / "-").exists()
 
 

@@ -66,7 +66,12 @@ def add(commands: _SubParsersAction[argparse.ArgumentParser]) -> argparse.Argume
         "paths", nargs="+", metavar="RING", help="a recording, plain or gzip; a folder with them; - for standard input"
     )
     parser.add_argument("--to", choices=FORMATS, required=True, help="see below")
-    parser.add_argument("-o", dest="output", metavar="FILE", help="of csv: a folder, or with --table a file (-: standard output)")
+    parser.add_argument(
+        "-o",
+        dest="output",
+        metavar="FILE",
+        help="of csv: a folder, or with --table a file; - for standard output",
+    )
     parser.add_argument(
         "--table", action="append", default=[], metavar="NAME", help="only this table (csv, jsonl); '?' lists them"
     )

@@ -13,6 +13,9 @@ import os
 import random
 import re
 import shutil
+import signal
+import subprocess
+import sys
 from contextlib import redirect_stdout
 from dataclasses import fields, replace
 from pathlib import Path
@@ -266,6 +269,28 @@ def test_two_hundred_recordings(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert len(found["causes"][0]["sure"]) + len(found["causes"][0]["perhaps"]) >= 50
 
 
+def test_the_version_of_a_kernel_is_never_cut_off() -> None:
+    for size in range(1, 56):  # a kernel's release has 64 characters at most
+        firmware = Firmware(b"Acme Gateway Linux", b"4.2", b"6.1.0-" + b"v" * size + b"end")
+        moment = Moment(1, 1000, None)
+        cause = Cause(Kind.NOTHING)
+        one = Device("a", 0, None, firmware, [firmware], moment, moment, [], 1, 1, None, None, None, None, [], [cause])
+        screen = Screen()
+        draw(screen, join([one]), Unread([], []))
+        page = str(screen)
+        assert "vend:" in page.replace("\n  ", ""), size
+        assert "1 recording, none with a leak or a kill" in page
+        assert max(map(columns, page.splitlines())) <= WIDTH
+
+
+def test_a_process_without_a_name_is_told_as_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    scene = Scene(tmp_path / "r.lgr", slots=64, interval_s=5).boot()
+    scene.run(200, b"", lambda at_s: 900 + 20 * at_s)
+    scene.record(600).flush()
+    page = printed(capsys, str(tmp_path))
+    assert page.startswith('"" leaks')
+
+
 def test_a_page_of_two_hundred_has_a_line_for_each() -> None:
     moment = Moment(1, 1000, None)
     firmware = Firmware(b"Acme", None, None)
@@ -346,6 +371,28 @@ def test_a_reader_that_is_killed_costs_its_file_alone(
     found = json.loads(printed(capsys, "--json", "--jobs", "2", str(tmp_path)))
     assert len(found["recordings"]) == 5
     assert found["unreadable"] == [f"{tmp_path}/3.lgr: reading it was killed; out of memory?"]
+
+
+@pytest.mark.skipif(multiprocessing.get_start_method() != "fork", reason="needs readers that inherit the patch")
+def test_an_interrupt_to_the_command_alone_ends_its_readers_at_once(tmp_path: Path) -> None:
+    for number in range(4):
+        device(tmp_path / f"{number}.lgr", number + 1, minutes=1)
+    waits = (
+        "import sys, time; from lastgasp.cli import fleet, main\n"
+        "fleet.gather = lambda recording: (print('reads', flush=True), time.sleep(600))\n"
+        "sys.exit(main.main(sys.argv[1:]))"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", waits, "fleet", "--jobs", "2", str(tmp_path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as running:
+        assert running.stdout is not None and running.stderr is not None
+        assert running.stdout.readline() == b"reads\n"
+        running.send_signal(signal.SIGINT)
+        assert running.wait(timeout=60) == 130
+        assert running.stdout.read().replace(b"reads\n", b"") == b"", "a reader that went on would hold the pipe"
+        assert b"Traceback" not in running.stderr.read()
 
 
 def _die_on_3(recording: Any) -> Any:

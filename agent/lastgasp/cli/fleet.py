@@ -7,6 +7,7 @@ grow with their number. What cannot be read is told at the end and stops nothing
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import os
 import signal
 import sys
@@ -178,6 +179,8 @@ def _in_pool(files: Iterable[str], jobs: int, lost: list[str]) -> Iterator[Found
                     else:
                         yield path, future.result()
         except BaseException:
+            for process in multiprocessing.active_children():  # nobody waits for what they read
+                process.terminate()
             pool.shutdown(wait=False, cancel_futures=True)
             raise
 

@@ -51,8 +51,7 @@ def draw(screen: Screen, fleet: Fleet, unread: Unread) -> None:
     for firmware, devices in fleet.firmwares:
         troubled = sum(device.troubled for device in devices)
         counted = f"{units.count(len(devices), 'recording')}, {troubled or 'none'} with a leak or a kill"
-        room = WIDTH - len(counted) - 2
-        screen.heading(f"{screen.fit(_firmware(firmware, screen.text), room).rstrip()}: {counted}")
+        _heading(screen, _firmware(firmware, screen.text), counted)
         columns_ = (
             f"{'device':{LABEL}} {'time':>{TIME}} {'samples':>{SAMPLES}} {'min avail':>{LEFT}} {'kills':>{KILLS}}"
         )
@@ -63,6 +62,16 @@ def draw(screen: Screen, fleet: Fleet, unread: Unread) -> None:
     _left_out(screen, fleet, unread)
     worst = fleet.devices[0]
     screen.wrap(f"The worst of them whole: lastgasp report {screen.text(worst.file)}", "", "  ")
+
+
+def _heading(screen: Screen, firmware: str, counted: str) -> None:
+    """Which firmware, whole: versions tell them apart; behind it how many."""
+    screen.line()
+    if columns(firmware) + len(counted) + 2 <= WIDTH:
+        screen.line(f"{firmware}: {counted}", "head")
+    else:
+        screen.wrap(f"{firmware}:", "", "  ", "head")
+        screen.line(f"  {counted}", "head")
 
 
 def answer(fleet: Fleet, text: Text) -> str:
@@ -96,7 +105,7 @@ def answer(fleet: Fleet, text: Text) -> str:
 
 def _what(share: Share, text: Text) -> str:
     """ "sensord leaks in libfoo.so.1"."""
-    name = text(share.name) if share.name is not None else ""
+    name = _name(share.name, text)
     if share.kind is Kind.LEAK:
         does = "leaks" if share.sure else "may leak"
         return f"{name} {does}" + (f" in {_place(share.places[0][0], text)}" if len(share.places) == 1 else "")
@@ -137,13 +146,13 @@ def _cause(device: Device, text: Text) -> str:
     """Its worst one, in few words."""
     worst = device.causes[0]
     rate = units.rate(worst.per_s, device.recorded_ms) if worst.per_s else ""
-    name = text(worst.name) if worst.name is not None else ""
+    name = _name(worst.name, text)
     if worst.kind is Kind.LEAK:
         return f"{name} {'leaks' if worst.sure else 'leaks?'} {rate}"
     if worst.kind is Kind.MACHINE:
         return f"+{rate} {name}" if rate else f"{name} grows"
     if worst.kind is Kind.KILLED:
-        victim = f" {text(device.victims[0])}" if device.victims else ""
+        victim = f" {_name(device.victims[0], text)}" if device.victims else ""
         return _short(worst.name) if worst.name is not None else f"killed{victim}, no leak"
     return worst.kind.value
 
@@ -162,6 +171,11 @@ def _labels(fleet: Fleet, text: Text) -> dict[int, str]:
         own = device.host if device.host and hosts[device.host] == 1 else None
         found[id(device)] = text(own if own is not None else short[id(device)])
     return found
+
+
+def _name(raw: bytes | None, text: Text) -> str:
+    """Of a program or a kind of memory. A process may call itself nothing at all."""
+    return "" if raw is None else text(raw) or '""'
 
 
 def _short(case: bytes) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lastgasp.analysis.fields import whole
@@ -19,6 +19,7 @@ from lastgasp.analysis.oom.events import oom_events
 from lastgasp.analysis.shape.curve import sampled
 from lastgasp.analysis.shape.trend import CELLS as TREND_CELLS
 from lastgasp.analysis.shape.trend import Confidence, Shape, Verdict, judge
+from lastgasp.analysis.shape.verdict import average
 from lastgasp.analysis.times import Moment, moment
 from lastgasp.timeline.model import Boot, Process, Recording
 
@@ -245,14 +246,6 @@ def _began(times: list[int], sizes: list[int], verdict: Verdict) -> int:
         return verdict.since_ms
     found = onset(times, sizes, verdict.since_ms, verdict.until_ms, TREND_CELLS)
     return found.at_ms if found is not None else verdict.since_ms
-
-
-def average(verdict: Verdict) -> Verdict:
-    """A leak's rate as the quotient of its growth and its time: both stand side by side in a report."""
-    length_ms = verdict.until_ms - verdict.since_ms
-    if verdict.shape is not Shape.LEAK or length_ms <= 0 or verdict.grown <= 0:
-        return verdict
-    return replace(verdict, per_s=verdict.grown * 1000 / length_ms)
 
 
 def _starved_since(boot: Boot, until_ms: int, ended: bool) -> int:

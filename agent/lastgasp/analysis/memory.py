@@ -17,9 +17,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from lastgasp.analysis.growth import average
 from lastgasp.analysis.parts import held, parts
 from lastgasp.analysis.shape.trend import Confidence, Shape, Verdict, judge
+from lastgasp.analysis.shape.verdict import average
 from lastgasp.analysis.times import Moment, moment
 from lastgasp.timeline.model import Boot, Recording
 

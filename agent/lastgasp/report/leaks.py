@@ -14,6 +14,7 @@ from lastgasp.analysis.memory import KernelGrowth
 from lastgasp.analysis.runs import Happening
 from lastgasp.analysis.shape.verdict import Confidence, Shape
 from lastgasp.analysis.times import Moment
+from lastgasp.analysis.where import Place
 from lastgasp.report import counts, follows, forecast, limits, units, when
 from lastgasp.report.answer import answer
 from lastgasp.report.follows import Text
@@ -131,7 +132,7 @@ def _program(screen: Screen, facts: Facts, growth: Growth, number: int) -> None:
     beside = _beside(life.since, facts.happenings, screen.text)
     row.put("since", since(life, facts.span).removeprefix("since ") + beside)
     row.put("curve", screen.spark(life.cells, 0) + f"  {_sizes(life)}")
-    row.put("where", _where(life, screen.text))
+    row.put("where", _where(life, screen.text, facts.span.recorded_ms))
     row.put("with", follows.phrase(life.follows, screen.text))
     if life.group is not None:
         _runs_out(row, facts, life)
@@ -179,7 +180,18 @@ def _beside(at: Moment, happenings: list[Happening], text: Text) -> str:
     return f", {ago} after: {when.KINDS.get(last.kind, last.kind)} {text(last.text)}"
 
 
-def _where(life: Life, text: Text) -> str:
+def _of_mapping(place: Place, recorded_ms: int) -> str:
+    """What its own curve does; nothing where there were too few readings to tell."""
+    verdict = place.verdict
+    if verdict is None or verdict.shape is Shape.TOO_SHORT:
+        return ""
+    if verdict.shape is not Shape.LEAK:
+        return f" ({verdict.shape})"
+    sure = SURE[verdict.confidence if verdict.claims else Confidence.LOW]
+    return f" (+{units.rate(verdict.per_s, recorded_ms)}, {sure})"
+
+
+def _where(life: Life, text: Text, recorded_ms: int) -> str:
     where = life.where
     if where is None:
         return "unknown: its mappings were never read"
@@ -192,7 +204,8 @@ def _where(life: Life, text: Text) -> str:
         if place.share is None or place.share < PLACE_LEAST:
             continue
         owner = f" of {package(place.owner, text)}" if place.owner is not None else ""
-        parts.append(f"{mapping_name(place.name, text)} {units.percent(place.share)}{owner}")
+        shape = _of_mapping(place, recorded_ms)
+        parts.append(f"{mapping_name(place.name, text)} {units.percent(place.share)}{owner}{shape}")
     return ", ".join(parts) or "spread over many mappings"
 
 

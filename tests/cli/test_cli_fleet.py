@@ -378,8 +378,8 @@ def test_an_interrupt_to_the_command_alone_ends_its_readers_at_once(tmp_path: Pa
     for number in range(4):
         device(tmp_path / f"{number}.lgr", number + 1, minutes=1)
     waits = (
-        "import sys, time; from lastgasp.cli import fleet, main\n"
-        "fleet.gather = lambda recording: (print('reads', flush=True), time.sleep(600))\n"
+        "import os, sys, time; from lastgasp.cli import fleet, main\n"
+        "fleet.gather = lambda recording: (os.write(1, b'reads '), time.sleep(120))\n"
         "sys.exit(main.main(sys.argv[1:]))"
     )
     with subprocess.Popen(
@@ -388,10 +388,10 @@ def test_an_interrupt_to_the_command_alone_ends_its_readers_at_once(tmp_path: Pa
         stderr=subprocess.PIPE,
     ) as running:
         assert running.stdout is not None and running.stderr is not None
-        assert running.stdout.readline() == b"reads\n"
+        assert running.stdout.read(6) == b"reads "
         running.send_signal(signal.SIGINT)
         assert running.wait(timeout=60) == 130
-        assert running.stdout.read().replace(b"reads\n", b"") == b"", "a reader that went on would hold the pipe"
+        assert running.stdout.read().replace(b"reads ", b"") == b"", "a reader that went on would hold the pipe"
         assert b"Traceback" not in running.stderr.read()
 
 
@@ -399,3 +399,30 @@ def _die_on_3(recording: Any) -> Any:
     if recording.name.endswith("3.lgr"):
         os.kill(os.getpid(), 9)
     return gather(recording)
+
+
+@pytest.mark.parametrize("path", sorted(REAL.rglob("*.ring.gz")), ids=lambda path: path.name)
+def test_a_device_is_blamed_on_whom_its_report_blames(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fleet", "--json", str(path)]) == 0
+    (found,) = json.loads(capsys.readouterr().out)["recordings"]
+    cause = found["causes"][0]
+    if cause["kind"] == "killed, but nobody leaks":
+        assert cause["name"] is None
+    else:
+        assert cause["name"] in " ".join(found["answer"][:2])
+
+
+def test_what_is_no_leak_of_memory_is_told_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("ends_with_nothing_left", "promised_all_that_may_be"):
+        STORIES[name](tmp_path / f"{name}.lgr")
+    for name in ("arm64-6.1-panic", "armhf-6.1-overcommit-2"):
+        (tmp_path / f"{name}.ring.gz").write_bytes((REAL / "endings" / f"{name}.ring.gz").read_bytes())
+    (tmp_path / "armhf-6.1-tune.ring.gz").write_bytes((REAL / "armhf-6.1-tune.ring.gz").read_bytes())
+    assert main(["fleet", str(tmp_path)]) == 0
+    shown = capsys.readouterr().out
+    for words in (
+        "leaker took the last, and the boot ended",
+        "leaker took all that may be promised",
+        "shared memory and tmpfs files most likely filled the …",
+    ):
+        assert words in shown

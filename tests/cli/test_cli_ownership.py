@@ -198,6 +198,7 @@ def test_a_leak_is_told_with_the_package_of_its_library_or_of_its_program(
     page = " ".join(capsys.readouterr().out.split())
     assert "libfoo.so.1.4.2 100 % of libfoo 1.4.2" in page
     assert "[heap] 100 % of busybox 1.37.0" in page
+    assert "at who calls it: upgrade or fix libfoo 1.4.2." in page
     assert main([*arguments, "--json"]) == 0
     places = [growth["worst"]["where"]["places"][0] for growth in leaks(capsys.readouterr().out)]
     assert [place["owner"]["package"] for place in places] == ["libfoo", "busybox"]
@@ -206,6 +207,23 @@ def test_a_leak_is_told_with_the_package_of_its_library_or_of_its_program(
     done = capsys.readouterr()
     assert (done.out, done.err.count("\n")) == ("", 1)
     assert "a recording, no list of packages" in done.err
+    assert main(["leaks", str(tmp_path / "ring.lgr")]) == 0
+    page = " ".join(capsys.readouterr().out.split())
+    assert "upgrade or fix" not in page
+    assert "--sysroot or --packages tells which package and version it is." in page
+
+
+def test_of_a_heap_the_program_is_named_and_not_its_allocator(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scene = Scene(tmp_path / "ring.lgr", interval_s=5).boot()
+    scene.run(201, b"busybox", lambda t: 900 + 10 * t, exe=b"/bin/busybox")
+    scene.record(900, mappings_every=60).flush()
+    output = buildroot(tmp_path / "output")
+    assert main(["leaks", str(tmp_path / "ring.lgr"), "--sysroot", str(output / "staging")]) == 0
+    page = " ".join(capsys.readouterr().out.split())
+    assert "look at what busybox (busybox 1.37.0, or a library that it loads) allocates" in page
+    assert "upgrade or fix" not in page
 
 
 def leaks(text: str) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ from lastgasp.analysis.facts import Facts
 from lastgasp.analysis.growth import Life
 from lastgasp.analysis.pace import Reason
 from lastgasp.report import counts, units, why
+from lastgasp.report.package import package
 from lastgasp.report.places import main_place, mapping_name
 from lastgasp.report.screen import Screen
 
@@ -150,6 +151,31 @@ def _why_no_place(life: Life, name: str) -> str:
     return f"No single mapping of {name} stands out: --json shows how much each of them grew."
 
 
+def _by_place(screen: Screen, life: Life, name: str) -> str:
+    """What to look at, by the mapping that grows. Memory without a file is the program's, or any library's it loads."""
+    place = main_place(life)
+    if place is None:
+        return _why_no_place(life, name)
+    owner = life.where.places[0].owner if life.where is not None else None
+    whose = f" ({package(owner, screen.text)}, or a library that it loads)" if owner is not None else ""
+    if place[0] == b"[heap]":
+        return (
+            f"[heap] is what malloc gives: look at what {name}{whose} allocates once per request, packet or timer and"
+            " never frees."
+        )
+    if place[0] == b"[anon]":
+        return (
+            f"[anon] is memory without a name: what {name}{whose} maps itself, what malloc gives to"
+            " threads or in large pieces, or zeroed data (.bss) of the program or a library."
+        )
+    said = f"Look at what {mapping_name(place[0], screen.text)} keeps in its own data, and at who calls it"
+    if owner is not None:
+        return f"{said}: upgrade or fix {package(owner, screen.text)}."
+    if place[0].startswith(b"/"):
+        return f"{said}; --sysroot or --packages tells which package and version it is."
+    return f"{said}."
+
+
 def next_steps(screen: Screen, facts: Facts) -> list[str]:
     """What to do, the most useful first."""
     found = []
@@ -159,23 +185,7 @@ def next_steps(screen: Screen, facts: Facts) -> list[str]:
         name = screen.text(life.name)
         if not life.leaks:
             found.append(f"Record {name} for longer: a longer curve tells a leak from growth that stops.")
-        place = main_place(life)
-        if place is None:
-            found.append(_why_no_place(life, name))
-        elif place[0] == b"[heap]":
-            found.append(
-                f"[heap] is what malloc gives: look at what {name} allocates once per request, packet or timer and"
-                " never frees."
-            )
-        elif place[0] == b"[anon]":
-            found.append(
-                f"[anon] is memory without a name: what {name} maps itself, what malloc gives to"
-                " threads or in large pieces, or zeroed data (.bss) of the program or a library."
-            )
-        else:
-            found.append(
-                f"Look at what {mapping_name(place[0], screen.text)} keeps in its own data, and at who calls it."
-            )
+        found.append(_by_place(screen, life, name))
         found += why.by_settings(facts, screen.text)
         if not any(one.kind == "mark" for one in facts.happenings):
             found.append('Mark what you do while it grows: lastgasp-agent mark "test 7"')

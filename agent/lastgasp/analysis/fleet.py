@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from lastgasp.analysis.endings import Refusal, Squeeze
 from lastgasp.analysis.facts import Facts
 from lastgasp.analysis.forecast import Forecast
 from lastgasp.analysis.growth import Growth
@@ -29,9 +30,16 @@ class Kind(StrEnum):
 
     LEAK = "a process leaks"
     MACHINE = "the machine leaks"  # no process of its own: kernel memory, tmpfs, all processes together
+    COUNT = "open files, threads, processes or sockets leak"
+    FILLED = "the memory was filled"  # most likely: nobody was seen to leak, but somebody took most of it before a kill
+    SQUEEZED = "it ended with nothing left"  # and without a report of the kernel
+    REFUSED = "programs were refused memory"  # by vm.overcommit_memory=2
     KILLED = "killed, but nobody leaks"  # the OOM killer struck, or the kernel panicked, and nothing seems to leak
     NOTHING = "nobody leaks"
     UNKNOWN = "too short to tell"
+
+
+HARMS = (Kind.LEAK, Kind.MACHINE, Kind.COUNT, Kind.SQUEEZED, Kind.REFUSED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +47,7 @@ class Cause:
     """One thing that is wrong with a device, or that nothing is."""
 
     kind: Kind
-    name: bytes | None = None  # the program, the kind of memory; of a kill without a leak the kind of shortage (a Case)
+    name: bytes | None = None  # the program, the kind of memory or count; of a kill alone the kind of shortage (a Case)
     sure: bool = True  # else a suspicion
     per_s: float | None = None  # bytes a second that it grows by
     place: bytes | None = None  # the mapping that grows most, or the slab cache
@@ -82,7 +90,7 @@ class Device:
     def troubled(self) -> bool:
         """Does anything leak beyond doubt, or was anybody killed?"""
         worst = self.causes[0]
-        return bool(self.kills) or (worst.sure and worst.kind in (Kind.LEAK, Kind.MACHINE))
+        return bool(self.kills) or (worst.sure and worst.kind in HARMS)
 
     @property
     def rank(self) -> tuple[bool, bool, int, int, float]:
@@ -189,11 +197,16 @@ def _once(causes: Sequence[Cause]) -> list[Cause]:
 def _causes(facts: Facts) -> list[Cause]:
     found = [_leak(growth, True) for growth in facts.leaks]
     found += [_machine(growth) for growth in facts.machine_leaks]
+    found += [Cause(Kind.COUNT, count.name or count.what.encode(), boot=count.since.boot) for count in facts.counts]
     suspects = [growth for growth in facts.suspicions if growth.worst.verdict.grown >= LIKELY_BYTES]
-    suspects = [growth for growth in facts.suspicions if growth.worst.verdict.grown >= LIKELY_BYTES]
+    if not found:
+        # Of one who filled the memory and may leak, the leak tells more.
+        known = {growth.name for growth in suspects}
+        found = [cause for cause in _by_kill(facts) if cause.kind is not Kind.FILLED or cause.name not in known]
+        found += _by_ending(facts)
     found += [_leak(growth, False) for growth in suspects]
     if not found and _kills(facts):
-        found += _by_kill(facts) or [Cause(Kind.KILLED)]
+        found = [Cause(Kind.KILLED)]
     if found:
         return found
     programs = facts.programs
@@ -212,9 +225,26 @@ def _by_kill(facts: Facts) -> list[Cause]:
             return [Cause(Kind.LEAK, before.program.name, per_s=before.per_s, boot=boot)]
         if before.blamed and before.machine is not None:
             return [replace(_machine(before.machine), sure=True, per_s=before.per_s)]
+        culprit = one.culprit
+        if culprit is not None:
+            return [Cause(Kind.FILLED, culprit.name, sure=False, boot=boot)]
         told = one.cause.case not in (Case.UNKNOWN, Case.CUT)
         return [Cause(Kind.KILLED, one.cause.case.encode() if told else None, boot=boot)]
     return []
+
+
+def _by_ending(facts: Facts) -> list[Cause]:
+    """The last boot that just ended with nothing left, and the last in which programs were refused memory."""
+    found = []
+    ended: list[tuple[Kind, list[Squeeze] | list[Refusal]]] = [
+        (Kind.SQUEEZED, facts.squeezes),
+        (Kind.REFUSED, facts.refusals),
+    ]
+    for kind, endings in ended:
+        for one in endings[-1:]:
+            boot = one.at.boot if isinstance(one, Squeeze) else one.first.boot
+            found.append(Cause(kind, one.takers[0].name if one.takers else None, boot=boot))
+    return found
 
 
 def _leak(growth: Growth, sure: bool) -> Cause:

@@ -26,6 +26,13 @@ SOONEST = 5
 LABEL, TIME, SAMPLES, LEFT, KILLS = 16, 10, 7, 9, 5
 TITLE = f"  {'device':{LABEL}} {'time':>{TIME}} {'samples':>{SAMPLES}} {'min avail':>{LEFT}} {'kills':>{KILLS}}  what"
 ENDING = re.compile(r"(\.(?:ring|lgr|img|bin|ext[234]))?(\.gz)?$")
+# What somebody did, behind the name; in few words.
+DID = {
+    Kind.COUNT: ("leaks files, threads or sockets", "leaks (not memory)"),
+    Kind.FILLED: ("most likely filled the memory", "filled it?"),
+    Kind.SQUEEZED: ("took the last, and the boot ended", "took the last"),
+    Kind.REFUSED: ("took all that may be promised", "took the promises"),
+}
 Text = Callable[[bytes | str], str]
 
 
@@ -77,7 +84,7 @@ def _heading(screen: Screen, firmware: str, counted: str) -> None:
 def answer(fleet: Fleet, text: Text) -> str:
     """One sentence: the commonest cause, in how many, and how many were hit by the OOM killer."""
     total = len(fleet.devices)
-    leaks = [share for share in fleet.causes if share.kind in (Kind.LEAK, Kind.MACHINE)]
+    leaks = [share for share in fleet.causes if share.kind in (Kind.LEAK, Kind.MACHINE, *DID)]
     first = leaks[0] if leaks else fleet.causes[0]
     if first.kind is Kind.KILLED:
         said = f"No leak was found in {units.count(total, 'recording')}"
@@ -113,6 +120,8 @@ def _what(share: Share, text: Text) -> str:
         return f"{name}{f' ({text(share.places[0][0])})' if len(share.places) == 1 else ''}: growth"
     if share.kind is Kind.KILLED and share.name is not None:
         return f"killed, and nobody leaks: {_short(share.name)}"
+    if share.name is not None and share.kind in DID:
+        return f"{name} {DID[share.kind][0]}"
     return share.kind.value
 
 
@@ -154,6 +163,8 @@ def _cause(device: Device, text: Text) -> str:
     if worst.kind is Kind.KILLED:
         victim = f" {_name(device.victims[0], text)}" if device.victims else ""
         return _short(worst.name) if worst.name is not None else f"killed{victim}, no leak"
+    if worst.name is not None and worst.kind in DID:
+        return f"{name} {DID[worst.kind][1]}"
     return worst.kind.value
 
 

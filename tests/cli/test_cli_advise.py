@@ -15,6 +15,7 @@ from lastgasp.cli.main import main
 from lastgasp.cli.oom_source import read
 from oom.logs import KERNEL_LOGS, LOGS
 from oomstories import STORIES as BEFORE_KILLS
+from oomstories import begin, kill, populate
 from scene import MACHINE, Scene
 from stories import STORIES
 
@@ -123,6 +124,24 @@ def test_several_reports_are_advised_on_together(capsys: Capture) -> None:
     assert settings["oom_score_adj of leaker to 0"] == [1, 2, 3, 4, 5, 6]
     assert settings["zram swap, vm.swappiness"] == [1, 2, 3, 4, 5, 6, 7]
     assert sum(setting.startswith("oom_score_adj") for setting in settings) == 2
+
+
+def test_the_last_boot_is_advised_on_and_older_kills_are_counted(capsys: Capture, tmp_path: Path) -> None:
+    path = tmp_path / "ring.lgr"
+    scene = begin(path)
+    for number in range(3):
+        populate(scene, "armhf-global-c.txt", {})
+        scene.record(60)
+        kill(scene, "armhf-global-c.txt")
+        scene.record(20).flush()
+        if number < 2:
+            scene.boot(number + 2)
+    found = as_json(capsys, path)
+    assert found["event"] == 3
+    assert {number for advice in found["advice"] for number in advice["events"]} == {3}
+    assert main(["advise", str(path)]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "and not on 2 older events in this recording: lastgasp oom explains it" in said
 
 
 def test_every_tunable_has_its_place(capsys: Capture) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from lastgasp.report.visible import columns
 from oomstories import STORIES
 from scene import Scene
 
@@ -194,6 +195,20 @@ def test_a_folder_is_told_in_one_line_a_file(tmp_path: Path) -> None:
     assert "Without an OOM report: 3 files (boot.txt, calm.lgr, empty)." in text
     assert "Not looked into: 1 folder in it." in text
     assert all(len(line) <= 80 for line in text.splitlines())
+
+
+def test_files_whose_names_begin_alike_can_be_told_apart(tmp_path: Path) -> None:
+    names = [f"gateway-production-line-2026-11-{day:02}.log" for day in range(1, 6)] + ["short.log", "界" * 20 + "1"]
+    for name in names:
+        (tmp_path / name).write_bytes(LOG.read_bytes())
+    lines = run("oom", str(tmp_path)).stdout.decode().splitlines()
+    begin = next(number for number, line in enumerate(lines) if line.startswith("file "))
+    shown = [line.split("   ")[0].split("  ")[0] for line in lines[begin + 1 : begin + 1 + len(names)]]
+    assert len(set(shown)) == len(names)
+    for name, label in zip(sorted(names, key=str.encode), shown, strict=True):
+        if name.startswith("gateway"):
+            assert label == f"gatew…{name[-17:]}"
+    assert all(columns(line) <= 80 for line in lines)
 
 
 def test_a_folder_as_json(tmp_path: Path) -> None:

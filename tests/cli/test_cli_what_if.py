@@ -38,6 +38,32 @@ def test_more_of_everything_in_json() -> None:
     assert found["reports"][0]["outcome"]["kills"][0]["name"] == "leaker"
 
 
+def test_what_repeats_is_told_in_brief_and_json_tells_all(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_bytes(LOG.read_bytes() * 20)
+    arguments = ("what-if", str(log), "--oom-score-adj", "leaker=-900")
+    text = run(*arguments).stdout.decode()
+    words = " ".join(text.split())
+    heads = [line.rstrip("- ") for line in text.splitlines() if line.startswith("EVENT")]
+    assert heads == ["EVENT 1 OF 20", "EVENTS 2 TO 20 OF 20"]
+    assert "The same as in event 1:" in text and "… 7 more; --json tells of them" in text
+    assert words.count("with this change it would have taken hogA") == 13
+    assert len(json.loads(run(*arguments, "--json").stdout)["reports"]) == 20
+
+
+def test_who_else_is_killed_is_told_whole_and_what_it_cannot_say_once() -> None:
+    text = run("what-if", str(LOGS / "armhf-adj-leaker-900.txt"), "--ram", "+8M").stdout.decode()
+    assert "EVENT 7 OF 7" in text and "EVENT 6 OF 7" in text
+    assert text.count("WHAT THIS CAN'T SAY") == 1
+    assert "What this can't say: as for event 1." in text
+
+
+def test_a_folder_is_refused_in_one_line(tmp_path: Path) -> None:
+    done = run("what-if", str(tmp_path), "--ram", "+8M")
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert done.stderr.decode() == f"lastgasp: {tmp_path}: a folder; name one log or recording in it\n"
+
+
 def test_a_report_without_a_table_cannot_tell() -> None:
     done = run("what-if", str(LOGS / "armhf-nodump.txt"), "--ram", "+64M")
     assert done.returncode == 0

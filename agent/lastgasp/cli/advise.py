@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from lastgasp.analysis.advice.from_recording import advise_recording
@@ -77,8 +77,11 @@ def run(options: argparse.Namespace) -> int:
     else:
         report = advised.events[advised.main].report
         which = f"on the report of {when(report, screen)}, line {report.place.first_line:,}"
-        if len(advised.events) > 1:
-            which = f"on {len(advised.events)} events, first of all number {advised.main + 1} ({when(report, screen)})"
+        count, older = len(source.latest), len(source.found) - len(source.latest)
+        if count > 1:
+            which = f"on {count} events, first of all number {advised.main + 1} ({when(report, screen)})"
+        if older:
+            which += f", and not on {units.count(older, 'older event')} in this recording"
         screen.wrap(f"This is {which}: lastgasp oom explains it, lastgasp what-if tries other values.", "", "")
     sys.stdout.write(str(screen))
     return 0
@@ -101,13 +104,17 @@ def _advised(source: Source, text: Text) -> Advised:
         return Advised(answer, general, list(drawn.others(general, settings)), [], None)
     evidences = [
         Evidence(one.report, one.choice, one.cause, settings, _leaking(one, leaks), bool(source.recordings))
-        for one in events
+        for one in (events[place] for place in source.latest)
     ]
-    advices = together(evidences)
+    advices = [
+        replace(advice, events=tuple(source.latest[number - 1] + 1 for number in advice.events))
+        for advice in together(evidences)
+    ]
     known = {advice.key for advice in advices}
     advices += [advice for advice in general if advice.key not in known]
-    main = main_event(evidences)
-    answer = drawn.verdict(evidences[main], events[main].grown, events[main].before, text)
+    chosen = main_event(evidences)
+    main = source.latest[chosen]
+    answer = drawn.verdict(evidences[chosen], events[main].grown, events[main].before, text)
     return Advised(answer, advices, list(drawn.others(advices, settings)), events, main)
 
 

@@ -20,7 +20,7 @@ from lastgasp.report import units
 from lastgasp.report.as_json import plain
 from lastgasp.report.screen import WIDTH, Screen
 from lastgasp.report.visible import visible
-from lastgasp.timeline.load import LoadError, NoRecording, load
+from lastgasp.timeline.load import LoadError
 from lastgasp.timeline.model import Recording
 
 FORMAT = 1
@@ -59,15 +59,6 @@ def _pattern(text: str) -> Rule:
 def wanted(options: argparse.Namespace) -> bool:
     """Whether what is asked for is an instant of a recording, and not its OOM reports."""
     return options.at is not None or bool(options.process)
-
-
-def recordings(options: argparse.Namespace) -> list[Recording]:
-    """What is in the path. Raises LoadError; a text log is told apart."""
-    try:
-        return load(options.path)
-    except NoRecording:
-        text = "not a recording; a log holds no samples, so leave out --at and --process"
-        raise LoadError(f"{options.path}: {text}") from None
 
 
 def answer(options: argparse.Namespace, found: list[Recording], change: Change, screen: Screen) -> str:

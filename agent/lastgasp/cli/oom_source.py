@@ -15,7 +15,7 @@ from lastgasp.analysis.oom.kills import choices
 from lastgasp.oom.parser import parse
 from lastgasp.report import units
 from lastgasp.report.oom.page import Explained, explain
-from lastgasp.report.oom.recorded import explained
+from lastgasp.report.oom.recorded import Recorded, explained
 from lastgasp.ring.format import MAGIC
 from lastgasp.ring.scan import scan
 from lastgasp.timeline.load import LoadError, NoRecording, decode, load
@@ -45,6 +45,7 @@ class Source:
     found: list[Explained]
     recordings: list[Recording]
     facts: list[Facts]
+    latest: list[int]  # places in ``found``: of a recording those of its last boot with any; of a log all
 
 
 def read(path: str, without_report: bool = False) -> Source:
@@ -66,12 +67,12 @@ def read(path: str, without_report: bool = False) -> Source:
     return source
 
 
-def recorded(path: str) -> list[Recording]:
-    """The recordings in a path; a text log, which has none, is told apart. Raises LoadError."""
+def recorded(path: str, not_in_a_log: str) -> list[Recording]:
+    """The recordings in a path; of a text log is said what it lacks. Raises LoadError."""
     try:
         return load(path)
     except NoRecording:
-        raise LoadError(f"{path}: not a recording; a log does not tell how much was promised over time") from None
+        raise LoadError(f"{path}: not a recording; {not_in_a_log}") from None
 
 
 def _read(path: str) -> Source:
@@ -127,7 +128,7 @@ def _of_log(file: BinaryIO, name: str) -> Source:
         raise NothingFound(
             f"{name}: no OOM report in this log ({lines} read); is it the kernel's log (dmesg), and all of it?"
         )
-    return Source(found, [], [])
+    return Source(found, [], [], list(range(len(found))))
 
 
 class _Counted:
@@ -145,9 +146,18 @@ class _Counted:
 
 def _of_recordings(recordings: list[Recording]) -> Source:
     facts = [gather(recording) for recording in recordings]
-    found = [
-        item.explained
-        for recording, gathered in zip(recordings, facts, strict=True)
-        for item in explained(recording, gathered)
-    ]
-    return Source(found, recordings, facts)
+    found: list[Explained] = []
+    latest: list[int] = []
+    for recording, gathered in zip(recordings, facts, strict=True):
+        reports = list(explained(recording, gathered))
+        latest += [len(found) + place for place in _latest(recording, reports)]
+        found += [one.explained for one in reports]
+    return Source(found, recordings, facts, latest)
+
+
+def _latest(recording: Recording, reports: list[Recorded]) -> list[int]:
+    """Places of those of the last boot that has any; of these those that were recorded as they came, if there are."""
+    last = max((one.at.boot for one in reports), default=0)
+    own = [place for place, one in enumerate(reports) if one.at.boot == last]
+    seen = [place for place in own if reports[place].at.uptime_ms >= recording.boots[last - 1].first_ms]
+    return seen or own

@@ -17,7 +17,7 @@ from lastgasp.oom.what_if import Change, Rule, rule, what_if
 from lastgasp.report import units
 from lastgasp.report import what_if as drawn
 from lastgasp.report.as_json import plain
-from lastgasp.report.screen import WIDTH, Screen
+from lastgasp.report.screen import Screen
 from lastgasp.report.visible import visible
 from lastgasp.timeline.load import LoadError
 from lastgasp.timeline.model import Boot
@@ -36,6 +36,8 @@ examples:
 SIZE = re.compile(r"([+-]?)(\d{1,12})([kKmMgG])(?:i?[bB])?")
 KB = {"k": 1, "m": 1024, "g": 1024**2}
 FORMAT = 1
+NO_SAMPLES = "a log holds no samples, so leave out --at and --process"
+NO_PROMISES = "a log does not tell how much was promised over time"
 
 
 def add(commands: _SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:
@@ -114,7 +116,7 @@ def run(options: argparse.Namespace) -> int:
     if options.overcommit_memory is not None:
         sys.stdout.write(_overcommit(options, screen))
     elif instant:
-        sys.stdout.write(next_victim.answer(options, next_victim.recordings(options), change, screen))
+        sys.stdout.write(next_victim.answer(options, recorded(options.path, NO_SAMPLES), change, screen))
     else:
         sys.stdout.write(_kills_or_next(options, change, screen))
     return 0
@@ -145,16 +147,12 @@ def _kills(options: argparse.Namespace, source: Source, change: Change, screen: 
         ]
         return json.dumps({"lastgasp_what_if": FORMAT, "change": plain(change), "reports": answers}, indent=1) + "\n"
     screen.wrap(f"With {screen.text(drawn.changed(change))}:", "", "")
-    for number, (found, outcome) in enumerate(outcomes, 1):
-        screen.line()
-        if len(outcomes) > 1:
-            screen.line(f"EVENT {number} OF {len(outcomes)} ".ljust(WIDTH, "-"), "head")
-        drawn.draw(screen, found, outcome)
+    drawn.draw_all(screen, outcomes)
     return str(screen)
 
 
 def _overcommit(options: argparse.Namespace, screen: Screen) -> str:
-    recordings = recorded(options.path)
+    recordings = recorded(options.path, NO_PROMISES)
     ratio: int | None = options.overcommit_ratio
     found: list[tuple[int, Boot, Answer]] = []
     for recording in recordings:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from lastgasp.oom.overcommit import Answer
-from lastgasp.oom.what_if import Change, Outcome
+from lastgasp.oom.what_if import Caveat, Change, Outcome
 from lastgasp.report import units
 from lastgasp.report.oom.page import Explained, when
 from lastgasp.report.oom.words import Text, kb, who
-from lastgasp.report.screen import Screen
+from lastgasp.report.screen import WIDTH, Screen
 
 KILLS_SHOWN = 8
+BRIEF_FROM = 3  # so many reports: below, all are told whole
+BRIEF_SHOWN = 12  # of those that repeat one
 TOO_MUCH = 0.5  # of all memory, held by those who may not be killed
+Told = tuple[Explained, Outcome | None]
 
 
 def changed(change: Change) -> str:
@@ -60,8 +65,58 @@ def sentence(found: Explained, outcome: Outcome | None, text: Text) -> str:
     return f"Here {killed}; with this change it would have taken {name} first."
 
 
-def draw(screen: Screen, found: Explained, outcome: Outcome | None) -> None:
-    """One report with the change."""
+def draw_all(screen: Screen, outcomes: Sequence[Told]) -> None:
+    """Each report with the change; what repeats the one before it in a line or two."""
+    place = 0
+    told: dict[tuple[Caveat, ...], int] = {}  # from which event on
+    while place < len(outcomes):
+        last = place
+        outcome = outcomes[place][1]
+        while len(outcomes) >= BRIEF_FROM and last + 1 < len(outcomes) and _alike(outcomes[last + 1], outcomes[place]):
+            last += 1
+        screen.line()
+        if len(outcomes) > 1:
+            screen.line(f"EVENT {place + 1} OF {len(outcomes)} ".ljust(WIDTH, "-"), "head")
+        number = told.setdefault(outcome.caveats, place + 1) if outcome is not None else place + 1
+        draw(screen, *outcomes[place], None if number == place + 1 else number)
+        if last > place:
+            which = f"EVENTS {place + 2} TO {last + 1}" if last > place + 1 else f"EVENT {last + 1}"
+            screen.line()
+            screen.line(f"{which} OF {len(outcomes)} ".ljust(WIDTH, "-"), "head")
+            screen.line(f"The same as in event {place + 1}:")
+            _brief(screen, outcomes[place + 1 : last + 1], place + 2)
+        place = last + 1
+
+
+def _brief(screen: Screen, outcomes: Sequence[Told], first: int) -> None:
+    left_out = len(outcomes) - BRIEF_SHOWN
+    for number, (found, outcome) in enumerate(outcomes, first):
+        place = number - first
+        if left_out > 1 and BRIEF_SHOWN // 2 <= place < len(outcomes) - BRIEF_SHOWN // 2:
+            if place == BRIEF_SHOWN // 2:
+                screen.line(f"  … {left_out:,} more; --json tells of them", "dim")
+            continue
+        said = sentence(found, outcome, screen.text)
+        screen.wrap(f"{when(found.report, screen)}  {said}", f"  {f'{number:>2}  '}", "      ")
+
+
+def _alike(one: Told, other: Told) -> bool:
+    """Is the answer the same but for pids and sizes?"""
+    return _kind(*one) == _kind(*other)
+
+
+def _kind(found: Explained, outcome: Outcome | None) -> tuple[object, ...]:
+    victim = found.choice.victim
+    told = (victim.name if victim is not None else None, outcome is None, found.report.refusal is None)
+    if outcome is None:
+        return told
+    first = outcome.kills[0].name if outcome.kills else None
+    warned = outcome.protected_share > TOO_MUCH
+    return (*told, first, outcome.other, bool(outcome.together), outcome.unmatched, warned, outcome.caveats)
+
+
+def draw(screen: Screen, found: Explained, outcome: Outcome | None, caveats_of: int | None = None) -> None:
+    """One report with the change; ``caveats_of``: the number of the event that has told its caveats already."""
     screen.wrap(sentence(found, outcome, screen.text), "", "", "head")
     place = f"lines {found.report.place.first_line:,} to {found.report.place.last_line:,}"
     screen.wrap(f"When    {when(found.report, screen)} ({place} of {screen.text(found.source)})", "", "        ")
@@ -89,6 +144,9 @@ def draw(screen: Screen, found: Explained, outcome: Outcome | None) -> None:
             screen.line(f" {number:<3} {kill.pid:>6} {name} {points:>8} {kill.adj:>5} {frees:>14} {freed:>10}")
         if len(outcome.kills) > KILLS_SHOWN:
             screen.line(f"        … and {len(outcome.kills) - KILLS_SHOWN} more", "dim")
+    if caveats_of is not None:
+        screen.line(f"What this can't say: as for event {caveats_of}.", "dim")
+        return
     screen.heading("WHAT THIS CAN'T SAY")
     for caveat in outcome.caveats:
         screen.wrap(f"{caveat}", "  ", "    ")

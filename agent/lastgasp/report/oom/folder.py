@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
@@ -11,9 +12,10 @@ from lastgasp.report.oom.page import Explained, sentences, stamp
 from lastgasp.report.oom.summary import reason
 from lastgasp.report.oom.words import Text, who
 from lastgasp.report.screen import Screen
-from lastgasp.report.visible import visible
+from lastgasp.report.visible import columns, fit, visible
 
 FORMAT = 1
+NAME, NAME_BEGIN = 23, 5  # columns of a file's name, and of its beginning where its middle is left out
 NAMED = 5  # files without a report, and such as cannot be read
 
 
@@ -71,9 +73,8 @@ def draw(screen: Screen, folder: Folder) -> None:
     total = len(folder.files) + len(folder.without) + len(folder.unreadable)
     files = units.count(total, "file")
     screen.wrap(f"{len(folder.files)} of {files} tell of memory shortage: {', '.join(counted)}.", "", "", "bad")
-    screen.heading(f"{'file':<23}    #  {'whom (the first)':<23} why")
-    for one in folder.files:
-        name = screen.fit(screen.text(one.file), 23)
+    screen.heading(f"{'file':<{NAME}}    #  {'whom (the first)':<23} why")
+    for name, one in zip(_names(screen, [one.file for one in folder.files]), folder.files, strict=True):
         screen.line(f"{name} {one.events:>4}  {screen.fit(one.whom, 23)} {one.why}")
     screen.line()
     if folder.without:
@@ -87,6 +88,23 @@ def draw(screen: Screen, folder: Folder) -> None:
     if folder.folders:
         screen.line(f"Not looked into: {units.count(folder.folders, 'folder')} in it.")
     screen.wrap("One of them whole: lastgasp oom FILE", "", "  ")
+
+
+def _names(screen: Screen, files: Sequence[bytes]) -> list[str]:
+    """As wide as their column. Where some are alike when their ends are cut off, their middles are instead."""
+    whole = [screen.text(file) for file in files]
+    cut = [screen.fit(name, NAME) for name in whole]
+    seen = Counter(cut)
+    dots = "…" if screen.unicode else "~"
+    found = []
+    for name, short in zip(whole, cut, strict=True):
+        if seen[short] > 1:
+            tail = name
+            while columns(tail) > NAME - NAME_BEGIN - 1:
+                tail = tail[1:]
+            short = screen.fit(f"{fit(name, NAME_BEGIN, '')}{dots}{tail}", NAME)
+        found.append(short)
+    return found
 
 
 def render(folder: Folder) -> str:

@@ -14,7 +14,7 @@ from lastgasp.oom.overcommit import (
     default_reserve_kb,
     would_refuse,
 )
-from lastgasp.oom.ranking import Process, away_mib, first, rank
+from lastgasp.oom.ranking import Process, away_pages, first, rank
 from lastgasp.oom.report import Constraint, Memcg, Report, Victim
 from lastgasp.oom.what_if import Caveat, Change, Outcome, Rule, rule, what_if
 from oom.logs import reports
@@ -47,7 +47,7 @@ def test_kills_follow_one_another_as_they_did() -> None:
 
 def test_protecting_the_leaker_shifts_the_kill() -> None:
     (report,) = reports("armhf-global-c.txt")
-    outcome = asked(report, Change(protect=(b"leaker",)))
+    outcome = asked(report, Change(rules=(Rule(-1000, b"leaker"),)))
     assert outcome.other and outcome.kills[0].name == b"hogA"
     assert outcome.ranking[-1].process.name == b"leaker" or outcome.ranking[-1].points is None
     leaker = next(task for task in report.tasks or () if task.name == b"leaker")
@@ -110,7 +110,7 @@ def test_the_asking_task_is_killed_first_if_it_may_be() -> None:
     outcome = asked(report, Change(kill_allocating_task=True))
     assert [kill.pid for kill in outcome.kills] == [12, 10, 11]
     assert Caveat.NEXT_INVOKER in outcome.caveats
-    spared = asked(report, Change(kill_allocating_task=True, protect=(b"c",)))
+    spared = asked(report, Change(kill_allocating_task=True, rules=(Rule(-1000, b"c"),)))
     assert [kill.pid for kill in spared.kills] == [10, 11] and Caveat.INVOKER in spared.caveats
     report.invoker_pid = None
     assert asked(report, Change(kill_allocating_task=True)).kills[0].pid == 12
@@ -121,7 +121,7 @@ def test_the_asking_task_is_killed_first_if_it_may_be() -> None:
 
 
 def test_where_all_are_protected_nobody_is_killed() -> None:
-    outcome = asked(made([A, B], None), Change(protect=(b"*",)))
+    outcome = asked(made([A, B], None), Change(rules=(Rule(-1000, b"*"),)))
     assert outcome.kills == () and outcome.protected == (10, 11) and outcome.other
 
 
@@ -148,12 +148,9 @@ def test_who_dies_next_at_an_instant_of_a_recording() -> None:
     winner = first(ranked)
     assert winner is not None and winner.pid == 51 and winner.points == 4_500
     # sensord has 2,010 - 100 * 28 = -790: 5,290 pages to go; of equals the later, so it needs one more.
-    assert away_mib(SAMPLE, 50, NEWEST, 28_000, 4) == pytest.approx(5_291 * 4 / 1024)
-    assert away_mib(SAMPLE, 51, NEWEST, 28_000, 4) is not None
-    assert away_mib(SAMPLE, 51, NEWEST, 28_000, 4) == pytest.approx(-4_000 * 4 / 1024)  # swap alone keeps it first
-    assert away_mib(SAMPLE, 52, NEWEST, 28_000, 4) is None
-    assert away_mib(SAMPLE, 1, NEWEST, 28_000, 4) is None
-    assert away_mib(SAMPLE, 99, NEWEST, 28_000, 4) is None
+    assert away_pages(ranked, 50, NEWEST, 28_000) == 5_291
+    assert away_pages(ranked, 51, NEWEST, 28_000) == -4_000  # swap alone keeps it first
+    assert [away_pages(ranked, pid, NEWEST, 28_000) for pid in (52, 1, 99)] == [None] * 3
 
 
 def test_before_5_9_the_clamp_makes_small_ones_equal() -> None:

@@ -52,10 +52,6 @@ class Needs:
     pages: int | None  # how many more (or, for the first, fewer) pages it would have to hold
     other: int | None  # pid of the one that is killed instead, or is killed now
 
-    def mib(self, page_kb: int) -> float | None:
-        """The pages in MiB."""
-        return None if self.pages is None else self.pages * page_kb / 1024
-
 
 def rank(processes: Iterable[Process], era: Era, total: int) -> list[Ranked]:
     """All processes: those that may be killed first, as the kernel would take them, then the others as listed."""
@@ -128,6 +124,10 @@ def away_pages(ranked: Sequence[Ranked], pid: int, era: Era, total: int) -> int 
 
     0 or less: it is the next, and that much less would spare it; where nothing would, that is all that it has. None:
     it may not be killed, isn't there, or (before 3.5) is behind one whom no growth overtakes.
+
+    For a sample of a recording, from 6.2 on and before 7.1, the kernel's own error comes on top: later stable releases
+    show exact sizes in /proc, while badness is reckoned from counters that lack up to 32 pages for each of four sizes
+    and each CPU; with more CPUs than 16, up to twice their number instead of 32.
     """
     this = next((entry for entry in ranked if entry.pid == pid), None)
     if this is None or this.points is None:
@@ -138,14 +138,3 @@ def away_pages(ranked: Sequence[Ranked], pid: int, era: Era, total: int) -> int 
     if found.pages is None:
         return -this.process.usage.rss if found.chosen else None
     return -found.pages if found.chosen else found.pages
-
-
-def away_mib(processes: Iterable[Process], pid: int, era: Era, total: int, page_kb: int) -> float | None:
-    """As ``away_pages``, in MiB, for processes that are not ranked yet.
-
-    For a sample of a recording, from 6.2 on and before 7.1, the kernel's own error comes on top: later stable releases
-    show exact sizes in /proc, while badness is reckoned from counters that lack up to 32 pages for each of four sizes
-    and each CPU; with more CPUs than 16, up to twice their number instead of 32.
-    """
-    pages = away_pages(rank(processes, era, total), pid, era, total)
-    return None if pages is None else pages * page_kb / 1024

@@ -62,7 +62,6 @@ class Change:
     """Other inputs. Of several rules for one process the last counts, as if written to /proc one after another."""
 
     rules: tuple[Rule, ...] = ()
-    protect: tuple[bytes, ...] = ()  # patterns of names that get -1000
     ram_kb: int = 0  # more, or less
     swap_kb: int = 0
     limit_kb: int = 0  # of the memcg, where the report is of one
@@ -132,8 +131,7 @@ def what_if(report: Report, choice: Choice, change: Change, kills: int = MOST_KI
     total = max(choice.total.pages + whole_pages(more_kb, size_kb), 1)
     era = choice.found.era
     as_listed = sorted(choice.ranking, key=lambda entry: entry.place)
-    rules = (*change.rules, *(Rule(ADJ_MIN, name=pattern) for pattern in change.protect))
-    processes = [with_rules(entry.process, rules) for entry in as_listed]
+    processes = [with_rules(entry.process, change.rules) for entry in as_listed]
     ranking = rank(processes, era, total)
     asking = _invoker(report, ranking) if _takes_asking(report, change) else None
     order, together = _in_group(report, _order(ranking, asking))
@@ -145,7 +143,7 @@ def what_if(report: Report, choice: Choice, change: Change, kills: int = MOST_KI
         ranking=tuple(ranking),
         total_pages=total,
         other=(order[0].pid if order else None) != kernel,
-        unmatched=tuple(rule for rule in rules if not any(rule.matches(process) for process in row.values())),
+        unmatched=tuple(rule for rule in change.rules if not any(rule.matches(process) for process in row.values())),
         protected=protected,
         protected_kb=sum(row[pid].usage.rss for pid in protected) * size_kb,
         total_kb=total * size_kb,

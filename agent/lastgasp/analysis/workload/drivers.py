@@ -130,13 +130,6 @@ class Workload:
         return Drivers(_chosen(best), during, len(candidates), bool(edges))
 
 
-def driver_of(
-    boot: Boot, times: Sequence[int], values: Sequence[int], since_ms: int, until_ms: int, process: bytes | None = None
-) -> Driver | None:
-    """The work that the growth of one curve follows, if any (``Workload.drivers``, for one who asks once)."""
-    return Workload(boot).drivers(times, values, since_ms, until_ms, process).driver
-
-
 # -- windows -----------------------------------------------------------------------------------------------
 
 

@@ -276,7 +276,7 @@ def test_help_shows_every_command_and_the_exit_statuses(words: list[str]) -> Non
     done = subprocess.run([*COMMAND, *words], capture_output=True, text=True, check=True)
     for word in ("run", "status", "mark", "flush", "dump", "tune", "selftest", "exit status"):
         assert word in done.stdout
-    assert max(len(line) for line in done.stdout.splitlines()) <= 110
+    assert max(len(line) for line in done.stdout.splitlines()) <= 80
 
 
 def test_a_wrong_configuration_is_one_line_and_nothing_is_started(device: Device) -> None:

@@ -3,20 +3,30 @@
 HELP = """\
 usage: lastgasp-agent COMMAND
 
-  run [--config FILE]   record, in the foreground (init scripts put it into the background)
+  run [--config FILE]   record, in the foreground (init scripts put it into the
+                        background)
   status [--json]       what the running agent costs, has written and cannot see
-  mark TEXT             put a mark into the recording: lastgasp-agent mark "test 7"
+  mark TEXT             put a mark into the recording:
+                        lastgasp-agent mark "test 7"
   flush                 have everything written to flash now
-  dump [--ring FILE]    the ring to standard output: lastgasp-agent dump | gzip > ring.gz
-  tune HOW              the OOM killer's opinion of processes, as "tune" in the configuration names it:
-    --show              the rules, and what the processes that they are for have and shall have
+  dump [--ring FILE]    the ring to standard output:
+                        lastgasp-agent dump | gzip > ring.gz
+  tune HOW              the OOM killer's opinion of processes, as "tune" in the
+                        configuration names it:
+    --show              the rules, and what the processes that they are for have
+                        and shall have
     --dry-run           what would be changed, and what speaks against it
-    --apply             change it now; without a running agent: once, and nobody goes on with it
-    --revert            have the running agent put the old values back, and change nothing more until --apply
-  selftest              what this kernel offers, what is absent, and what that costs
+    --apply             change it now; without a running agent: once, and nobody
+                        goes on with it
+    --revert            have the running agent put the old values back, and
+                        change nothing more until --apply
+  selftest              what this kernel offers, what is absent, and what that
+                        costs
   help, version
 
-options for all of them: --config FILE (default /etc/lastgasp.conf where it is there)
+options for all of them: --config FILE (default /etc/lastgasp.conf where it is
+there)
 
-exit status: 0 done; 1 it could not be done; 2 wrong use or configuration; 3 no agent is running
+exit status: 0 done; 1 it could not be done; 2 wrong use or configuration;
+3 no agent is running
 """

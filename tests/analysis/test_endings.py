@@ -107,6 +107,19 @@ def test_a_promise_at_its_limit_is_a_refusal_with_the_memory_that_was_free(scene
     assert [taker.name for taker in refusal.takers] == [b"sensord"]
 
 
+def test_who_took_the_promises_and_ended_by_it_is_named(scene: Scene) -> None:
+    restarted(scene, {"vm.overcommit_memory": "2", "vm.overcommit_ratio": "50"})
+    scene.run(200, b"sensord", lambda t: 900 + 400 * t)
+    for n in range(40):
+        scene.meminfo["Committed_AS"] = min(10_000 + 800 * n, 32_700)
+        scene.record(1)
+    scene.end(200, 1)
+    scene.meminfo["Committed_AS"] = 10_000
+    scene.record(5)
+    (refusal,) = refused(scene)
+    assert [taker.name for taker in refusal.takers] == [b"sensord"]
+
+
 def test_where_the_kernel_promises_anything_nobody_is_refused(scene: Scene) -> None:
     scene.meminfo["Committed_AS"] = 90_000
     restarted(scene, {"vm.overcommit_memory": "0"}).record(20)

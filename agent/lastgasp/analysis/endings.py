@@ -108,7 +108,7 @@ def refusals(recording: Recording) -> list[Refusal]:
                 max(values) * KB,
                 limit * KB,
                 available * KB if available is not None else None,
-                _takers(recording, index, boot.last_ms, total * KB),
+                _takers(recording, index, full[-1], total * KB),
             )
         )
     return found

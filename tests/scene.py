@@ -71,6 +71,7 @@ class Program:
     cpu_ticks: int = 0
     told: bool = False
     kernel: bool = False
+    parent: int = 1
     exiting: bool = False  # its memory is gone and it is not yet a zombie
     threads: Size = lambda _: 1
     files: Size | None = None  # open ones; None: they are not recorded
@@ -281,7 +282,7 @@ class Scene:
 
     def _identify(self, program: Program) -> None:
         program.told = True
-        pairs = [(b"ppid", b"1")]
+        pairs = [(b"ppid", b"%d" % program.parent)]
         if program.kernel:
             pairs.append((b"kernel", b"1"))
         if program.exe:

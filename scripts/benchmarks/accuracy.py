@@ -20,7 +20,8 @@ sys.path += [str(Path(__file__).parents[2] / name) for name in ("agent", "script
 
 from benchmarks.table import aligned
 from corpus.curves import Curve, make
-from lastgasp.analysis.shape.trend import Verdict, judge
+from lastgasp.analysis.shape.under_load import judge_under_load
+from lastgasp.analysis.shape.verdict import Verdict
 
 CURVES, FIRST_SEED = 600, 100_000
 REACH_RECALL, REACH_PRECISION = 0.95, 0.98
@@ -76,7 +77,8 @@ class Row:
 
 def of_curve(curve: Curve) -> Case:
     """The judge's word on a curve."""
-    verdict = judge(curve.times, curve.values, curve.until_ms, curve.samples)
+    asked = [(curve.load_times, curve.load_total)]
+    verdict = judge_under_load(curve.times, curve.values, curve.until_ms, curve.samples, asked)
     rate = f"{curve.percent_per_hour:.1f} %/h, " if curve.leaks else ""
     told = f"{rate}{curve.hours:.1f} h at {curve.step_s:g} s, noise {curve.noise}, load {curve.load}"
     return Case(str(curve.seed), curve.program, curve.leaks, curve.counts, verdict, verdict.claims, told)

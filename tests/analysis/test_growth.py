@@ -8,7 +8,7 @@ import pytest
 
 from lastgasp.analysis.facts import gather
 from lastgasp.analysis.growth import Growth, growths
-from lastgasp.analysis.shape.trend import Shape
+from lastgasp.analysis.shape.verdict import Confidence, Shape
 from scene import ZOMBIE, Scene
 
 KB = 1024
@@ -249,3 +249,18 @@ def test_a_leaks_rate_is_the_quotient_of_its_growth_and_time(scene: Scene) -> No
     verdict = only(scene, b"leakd").worst.verdict
     assert verdict.shape is Shape.LEAK
     assert verdict.per_s == pytest.approx(verdict.grown * 1000 / (verdict.until_ms - verdict.since_ms))
+
+
+def test_of_a_program_in_its_first_minutes_nothing_is_certain(scene: Scene) -> None:
+    """Then whatever fills looks like a leak."""
+    scene.run(200, b"leakd", lambda t: 500 + 20 * t)
+    scene.record(300)
+    life = only(scene, b"leakd").worst
+    assert (life.leaks, life.verdict.confidence) == (True, Confidence.MEDIUM)
+
+
+def test_growth_of_one_that_was_there_long_before_the_recording_may_be_certain_after_minutes(scene: Scene) -> None:
+    scene.run(200, b"leakd", lambda t: 500 + 20 * t).started_ms = 0
+    scene.record(300)
+    life = only(scene, b"leakd").worst
+    assert (life.leaks, life.verdict.confidence) == (True, Confidence.HIGH)

@@ -297,6 +297,32 @@ def test_a_hundredth_more_in_a_minute_is_a_suspicion_at_most(points: str, until_
     assert verdict.shape is not Shape.LEAK or verdict.confidence is Confidence.LOW, verdict
 
 
+def test_an_allocator_that_creeps_on_behind_a_fill_is_a_suspicion_at_most() -> None:
+    """As redis at its maxmemory: full after seven minutes, and 1.3 % more half an hour later, evenly."""
+    for minutes in (15, 20, 30, 38):
+        full = 400 / (minutes * 60)
+        curve = _lifted(lambda x, at=full: 16 * MB * min(1, x / at) + 240 * KB * max(0.0, x - at), 3 * MB)  # type: ignore[misc]
+        assert not recorded(curve, minutes * 60, 1).claims, minutes
+
+
+def test_a_few_pages_in_half_an_hour_are_a_suspicion_at_most() -> None:
+    """As the agent itself once: 72 kB more in 37 minutes."""
+    assert not recorded(lambda x: 4 * MB + 80 * KB * x, 37 * 60, 1).claims
+
+
+def test_a_hundredth_an_hour_is_a_leak_when_it_went_on_for_hours() -> None:
+    verdict = recorded(lambda x: 20 * MB + 4 * 200 * KB * x, 4 * 3600, 5)
+    assert (verdict.shape, verdict.claims) == (Shape.LEAK, True)
+
+
+def test_buffers_lost_now_and_then_are_a_leak_however_unevenly() -> None:
+    """Four landings of unlike length, all about as long as the one at the end; a start that is over is none."""
+    verdict = recorded(lambda x: 9 * MB + MB * sum(x >= at for at in (0.14, 0.4, 0.52, 0.8)), 4 * 3600, 5)
+    assert (verdict.shape, verdict.claims) == (Shape.LEAK, True)
+    verdict = recorded(lambda x: 9 * MB + MB * sum(x >= at for at in (0.01, 0.04, 0.1, 0.2)), 4 * 3600, 5)
+    assert not verdict.claims
+
+
 def test_what_only_grows_back_to_where_it_was_is_a_suspicion_at_most() -> None:
     verdict = recorded(lambda x: 9 * MB - 6 * MB * min(1, x / 0.5) + 8 * MB * max(0, x - 0.6), 60, 0.5)
     assert verdict.shape is not Shape.LEAK or verdict.confidence is Confidence.LOW, verdict

@@ -33,8 +33,8 @@ def test_a_leak_is_told_with_rate_size_place_and_beginning(scene: Scene) -> None
     scene.run(200, b"leakd", leaker)
     scene.record(60, mappings_every=10)
     assert told(scene) == [
-        "leakd (pid 200) leaks 2.9 MB/min: it grew by 2.9 MB in 59 s, to 3.4 MB of anonymous memory, 100 % of it in"
-        " [heap]; since it started at 14:00:00.",
+        "leakd (pid 200) probably leaks 2.9 MB/min: it grew by 2.9 MB in 59 s, to 3.4 MB of anonymous memory, 100 % of"
+        " it in [heap]; since it started at 14:00:00.",
         "Left as it is, the machine runs out of memory in about 14 min 29 s (13 min 31 s to 15 min 18 s) after the end"
         " of the recording, at 14:15:28.",
         "Nobody was killed for memory.",

@@ -13,7 +13,8 @@ import pytest
 from lastgasp.analysis.counts import CountGrowth
 from lastgasp.analysis.facts import Facts, gather
 from lastgasp.analysis.ownership.owner import Owner
-from lastgasp.analysis.workload.drivers import Driver, DuringMark, Rival
+from lastgasp.analysis.workload.drivers import Driver, Rival
+from lastgasp.analysis.workload.marks import DuringMark
 from lastgasp.cli.report import draw
 from lastgasp.report import as_json
 from lastgasp.report.answer import answer
@@ -78,7 +79,7 @@ def test_who_leaks_and_how_fast_can_be_read_by_a_program(tmp_path: Path) -> None
     worst = found["growth"][0]["worst"]
     assert (worst["name"], worst["pid"]) == ("sensord", 200)
     assert worst["verdict"]["shape"] == "leak"
-    assert worst["verdict"]["confidence"] == "high"
+    assert worst["verdict"]["confidence"] == "medium"
     assert worst["verdict"]["per_s"] == pytest.approx(40 * 1024, rel=0.02)
     assert worst["where"]["places"][0]["name"] == "[heap]"
     assert worst["first"] == {"boot": 1, "uptime_ms": 10_000, "utc": "2026-11-23T14:00:00Z"}

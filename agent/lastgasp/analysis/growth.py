@@ -8,18 +8,21 @@ kept together, for a daemon that is restarted leaks on.
 from __future__ import annotations
 
 import re
+import signal
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from lastgasp.analysis.demand import demands
 from lastgasp.analysis.fields import whole
+from lastgasp.analysis.forks import forked
 from lastgasp.analysis.onset import onset
 from lastgasp.analysis.oom.events import oom_events
 from lastgasp.analysis.shape.curve import sampled
 from lastgasp.analysis.shape.trend import CELLS as TREND_CELLS
-from lastgasp.analysis.shape.trend import Confidence, Shape, Verdict, judge
-from lastgasp.analysis.shape.verdict import average
+from lastgasp.analysis.shape.under_load import judge_under_load
+from lastgasp.analysis.shape.verdict import Confidence, Shape, Verdict, average, young
 from lastgasp.analysis.times import Moment, moment
 from lastgasp.timeline.model import Boot, Process, Recording
 
@@ -34,6 +37,8 @@ STARVED = 0.5  # of the time that some task waited for memory
 INTERPRETERS = (b"python", b"perl", b"ruby", b"node", b"lua", b"php", b"java", b"sh", b"bash", b"dash", b"ash", b"env")
 RANK = {Confidence.LOW: 1, Confidence.MEDIUM: 2, Confidence.HIGH: 3}
 AFTERMATH = 0.25  # of a life, behind an OOM kill
+SIGNAL = 0x7F  # of an exit code as wait(2) gives it
+YOUNG_MS = 600_000  # of a life that the recording saw begin
 CELLS = 24
 CLOCK_TICKS = 100  # a second, on every architecture but ia64 and alpha
 KEY = re.compile(rb"\d{1,10}@\d{1,18}")
@@ -82,6 +87,12 @@ class Life:
         return self.verdict.claims
 
     @property
+    def passed(self) -> bool:
+        """Did it end within minutes, as far as is known by itself, and give back whatever it took?"""
+        killed = (self.exit_code or 0) & SIGNAL == signal.SIGKILL
+        return self.ended and not killed and self.last.uptime_ms - self.first.uptime_ms < YOUNG_MS
+
+    @property
     def change(self) -> int:
         """Bytes from the first value to the last."""
         return self.to_bytes - self.from_bytes
@@ -117,11 +128,14 @@ def growths(recording: Recording) -> list[Growth]:
     for index, boot in enumerate(recording.boots):
         page_size = boot.page_size
         ticks = clock_ticks(boot)
+        children = forked(boot, program)
         for process in boot.processes.values():
             known = not process.kernel and KEY.fullmatch(process.key)
             life = _life(recording.boots, index, process, page_size, ticks, kills=kills[index]) if known else None
             if life is None:
                 continue
+            if life.key in children and (life.passed or not life.leaks):
+                life.verdict = replace(life.verdict, shape=Shape.FORK_SERVER)
             growth = found.get(life.name)
             if growth is None:
                 growth = found[life.name] = Growth(life.name, 0, 0, life)
@@ -207,7 +221,11 @@ def _life(
     last = _last_growth(times[0], until, [kill.at_ms for kill in kills if kill.concerns(group)])
     judged = max(_starved_since(boot, last, process.gone_ms is not None), times[0])
     grown = bisect_right(times, judged)
-    verdict = average(judge(times[:grown], sizes[:grown], judged, boot.samples_between(times[0], judged)))
+    samples = boot.samples_between(times[0], judged)
+    verdict = average(judge_under_load(times[:grown], sizes[:grown], judged, samples, demands(boot, process.key)))
+    begun = started_ms(process, ticks) >= boot.first_ms
+    if begun and judged - times[0] < YOUNG_MS:
+        verdict = young(verdict)
     return Life(
         index + 1,
         process.key,
@@ -217,7 +235,7 @@ def _life(
         process.attributes.get("cgroup"),
         moment(boots, index, times[0]),
         moment(boots, index, until),
-        started_ms(process, ticks) >= boot.first_ms,
+        begun,
         process.gone_ms is not None,
         process.exit_code,
         sizes[0],

@@ -49,6 +49,8 @@ class Finding(StrEnum):
 OF_SHAPE = {
     Shape.LEAK: Finding.MAY_LEAK,  # beyond doubt only where a Life says so
     Shape.SAWTOOTH: Finding.SAWTOOTH,
+    Shape.FOLLOWING: Finding.SAWTOOTH,
+    Shape.FORK_SERVER: Finding.SAWTOOTH,
     Shape.FILLED: Finding.FILLED,
     Shape.WARM_UP: Finding.FILLED,
     Shape.STEP: Finding.STEP,

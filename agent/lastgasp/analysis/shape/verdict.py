@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-LIKELY_BYTES = 256 * 1024  # growth below it has to be beyond doubt
+LIKELY_BYTES = 192 * 1024  # growth below it has to be beyond doubt;
+LASTING_MS = 3_600_000  # what went on for so long, only below half of it
 
 
 class Shape(StrEnum):
@@ -18,6 +19,8 @@ class Shape(StrEnum):
     STEP = "step"
     STEADY = "steady"
     SHRINKING = "shrinking"
+    FOLLOWING = "workload-following"  # more clients, more memory
+    FORK_SERVER = "fork-server"  # a child of many that come and go
     TOO_SHORT = "too short to tell"
 
 
@@ -47,8 +50,15 @@ class Verdict:
     @property
     def claims(self) -> bool:
         """Is it a leak, and more than a suspicion? A little growth has to be beyond doubt."""
-        likely = self.confidence is Confidence.MEDIUM and self.grown >= LIKELY_BYTES
+        least = LIKELY_BYTES // 2 if self.until_ms - self.since_ms >= LASTING_MS else LIKELY_BYTES
+        likely = self.confidence is Confidence.MEDIUM and self.grown >= least
         return self.shape is Shape.LEAK and (likely or self.confidence is Confidence.HIGH)
+
+
+def young(verdict: Verdict) -> Verdict:
+    """What can be said at most of a program in its first minutes: then caches fill, and all of it looks like a leak."""
+    sure = verdict.shape is Shape.LEAK and verdict.confidence is Confidence.HIGH
+    return replace(verdict, confidence=Confidence.MEDIUM) if sure else verdict
 
 
 def average(verdict: Verdict) -> Verdict:

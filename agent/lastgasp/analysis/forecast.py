@@ -21,25 +21,23 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import accumulate
 
-from lastgasp.analysis.fields import whole
 from lastgasp.analysis.growth import KEY, anonymous
 from lastgasp.analysis.oom.events import oom_events
 from lastgasp.analysis.pace import Reason, Trend, trend
+from lastgasp.analysis.room import COLUMNS, Room, machine_room
 from lastgasp.analysis.times import Moment, moment
 from lastgasp.timeline.model import Boot, Recording
 
 KB = 1024
 QUIET_LEAST = 512 * KB
 QUIET_SHARE = 256  # of the room's whole
-SLAB_STAYS, SLAB_STAYS_SHARE = 6 << 20, 0.1  # of reclaimable slab, at a real OOM kill
-ZRAM_COST = 0.4  # RAM for a byte in zram, where the recording cannot tell; 0.25 and 0.6 are usual
-ZRAM_RANGE = (0.25, 0.6)
 TOLD_BY_PROCESSES = 0.3  # of a group's usage: with less, its processes do not tell what it holds
 LAG = 512 * KB  # that a process's RSS can be behind what it holds: CPUs count in batches
 # How long a kernel with nothing left looks for memory, and slows down who asks: likely and at most, measured at kills.
 STRUGGLE_MS = (500, 2000)
 CACHE_LITTLE = 0.2  # of a group's usage
 FULL = 0.97  # of a limit
+QUICKER = 1.5  # times the quickening that was seen: the soonest that is likely
 
 
 class Basis(StrEnum):
@@ -65,15 +63,6 @@ class Forecast:
     low_ms: int | None  # likely not before
     high_ms: int | None  # likely not after; None, where in_ms is known: cannot be told
     reason: Reason | None
-
-
-@dataclass(frozen=True, slots=True)
-class Room:
-    """How many bytes can still be taken: the best guess, and the range."""
-
-    likely: int
-    low: int
-    high: int
 
 
 def forecast(recording: Recording, at_ms: int | None = None, boot: int | None = None) -> list[Forecast]:
@@ -114,12 +103,9 @@ def _machine(recording: Recording, index: int, since_ms: int, until_ms: int) -> 
     if total_kb is None or not times:
         return Forecast(None, at, Basis.MACHINE, None, None, None, None, None, None, None, Reason.UNKNOWN)
     total = total_kb * KB
-    room = _machine_room(boot, until_ms)
+    room = machine_room(boot, until_ms)
     found = trend(times, taken, until_ms, _samples(boot, times[0], until_ms), max(QUIET_LEAST, total // QUIET_SHARE))
     return _forecast(recording, index, None, at, Basis.MACHINE, total, room, found)
-
-
-COLUMNS = ("MemFree", "Buffers", "Cached", "Shmem", "SReclaimable")
 
 
 def _taken(boot: Boot, since_ms: int, until_ms: int) -> tuple[list[int], list[int]]:
@@ -145,58 +131,6 @@ def _taken(boot: Boot, since_ms: int, until_ms: int) -> tuple[list[int], list[in
         out_times.append(at)
         sizes.append(kb * KB - sum(_held(pool[0], pool[1], at) or 0 for pool in pools))
     return out_times, sizes
-
-
-def _machine_room(boot: Boot, at_ms: int) -> Room | None:
-    """Available memory that really can be had, and free swap."""
-    slab = (_value(boot, "meminfo", "SReclaimable", at_ms) or 0) * KB
-    available_kb = _value(boot, "meminfo", "MemAvailable", at_ms)
-    if available_kb is None:  # before Linux 3.14
-        rows = [_value(boot, "meminfo", name, at_ms) for name in COLUMNS]
-        if None in rows:
-            return None
-        free, buffers, cached, shmem, soft = (kb or 0 for kb in rows)
-        available_kb = free + (buffers + cached - shmem) // 2 + soft // 2
-    available = available_kb * KB
-    stays = min(slab, round(SLAB_STAYS + SLAB_STAYS_SHARE * slab))
-    counted = max(slab // 2, slab - _watermark(boot, at_ms))  # of it in MemAvailable
-    hidden = min(counted, stays)
-    swap = (_value(boot, "meminfo", "SwapFree", at_ms) or 0) * KB
-    cheap, usual, dear = _zram_costs(boot, at_ms)
-    return Room(
-        max(available - round(0.8 * hidden), 0) + round(swap * (1 - usual)),
-        max(available - hidden - available // 20 - _boost(boot, at_ms), 0) + round(swap * (1 - dear)),
-        available + round(swap * (1 - cheap)),
-    )
-
-
-def _watermark(boot: Boot, at_ms: int) -> int:
-    """Bytes of the low watermarks together."""
-    pages = [boot.value_at("zoneinfo", zone, "low", at_ms) for zone in boot.rows("zoneinfo")]
-    return sum(page or 0 for page in pages) * boot.page_size
-
-
-def _boost(boot: Boot, at_ms: int) -> int:
-    """Bytes by which the kernel may raise the minimum watermarks, for a while, once memory is in pieces (Linux 5.0).
-
-    On an ARM guest of 64 MB it kept 8 MB more free at the kill (mm/page_alloc.c, boost_watermark).
-    """
-    factor = whole(boot.machine().get("vm.watermark_boost_factor")) or 0
-    pages = [boot.value_at("zoneinfo", zone, "high", at_ms) for zone in boot.rows("zoneinfo")]
-    return sum(page or 0 for page in pages) * boot.page_size * factor // 10_000
-
-
-def _zram_costs(boot: Boot, at_ms: int) -> tuple[float, float, float]:
-    """RAM for a byte of swap: at least, likely, at most. Swap on a disk or flash costs none."""
-    devices = boot.rows("zram")
-    if not devices:
-        return 0.0, 0.0, 0.0
-    held = [boot.value_at("zram", device, "orig_data_size", at_ms) or 0 for device in devices]
-    used = [boot.value_at("zram", device, "mem_used_total", at_ms) or 0 for device in devices]
-    if sum(held) < 1 << 20:
-        return ZRAM_RANGE[0], ZRAM_COST, ZRAM_RANGE[1]
-    cost = min(sum(used) / sum(held), 1.0)
-    return cost * 0.9, cost, min(cost * 1.1, 1.0)
 
 
 # -- a group -----------------------------------------------------------------------------------------------
@@ -293,8 +227,10 @@ def _forecast(
     if isinstance(found, Reason) or room is None or found.per_s <= 0:
         reason = found if isinstance(found, Reason) else Reason.UNKNOWN
         return Forecast(group, at, basis, limit, likely, None, None, None, None, None, reason)
-    in_ms = room.likely / found.per_s * 1000
+    in_ms = found.lasts(room.likely, found.per_s, found.gain)
     chance = found.chance_of(in_ms)
+    soon = found.lasts(room.low, found.high, QUICKER * found.gain)
+    late = found.lasts(room.high, found.low) if found.low > 0 else None
     return Forecast(
         group,
         at,
@@ -304,8 +240,8 @@ def _forecast(
         found.per_s,
         moment(recording.boots, index, found.since_ms),
         round(in_ms) + struggle[0],
-        max(round(min(room.low / found.high * 1000, in_ms * (1 - chance))), 0),
-        round(max(room.high / found.low * 1000, in_ms * (1 + chance))) + struggle[1] if found.low > 0 else None,
+        max(round(min(soon, in_ms * (1 - chance))), 0),
+        round(max(late, in_ms * (1 + chance))) + struggle[1] if late is not None else None,
         None,
     )
 

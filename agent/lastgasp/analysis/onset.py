@@ -11,6 +11,8 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from lastgasp.analysis.bend import Fit
+
 POINTS = 96  # values that are fitted
 BENDS = 48  # places that are tried
 AROUND = 3  # cells of the trend on either side
@@ -41,35 +43,12 @@ def onset(times: Sequence[int], values: Sequence[int], since_ms: int, until_ms: 
     least = min(held)
     held = [value - least for value in held]
     tried = [low + i * (high - low) // BENDS for i in range(2, BENDS - 1)]
-    squares = [(_squares(at, held, bend), bend) for bend in tried]
+    line = Fit([(moment - low) / (high - low) for moment in at], held)
+    squares = [(line.adding([max(moment - bend, 0) / (high - low) for moment in at])[0], bend) for bend in tried]
     best, bend = min(squares)
-    line = _squares(at, held, None)
-    if line <= 0 or best > BETTER * line:
+    if line.squares <= 0 or best > BETTER * line.squares:
         return None
     # The values of neighbouring places are alike: as many degrees of freedom as there are steps in the curve, at most.
     free = max(min(POINTS, bisect_right(times, high) - bisect_right(times, low)) - 3, 3)
     alike = [place for worth, place in squares if worth <= best * (1 + WORSE / free) + 1e-9]
     return Onset(bend, min(alike), max(alike))
-
-
-def _squares(at: Sequence[int], values: Sequence[float], bend: int | None) -> float:
-    """What two lines that meet at ``bend``, or one line, leave unexplained."""
-    begin, length = at[0], at[-1] - at[0]
-    columns = [[1.0] * len(at), [(moment - begin) / length for moment in at]]
-    if bend is not None:
-        columns.append([max(moment - bend, 0) / length for moment in at])
-    left = list(values)
-    basis: list[list[float]] = []
-    for column in columns:  # Gram-Schmidt: three columns, well apart
-        own = list(column)
-        for known in basis:
-            share = sum(a * b for a, b in zip(own, known, strict=True))
-            own = [a - share * b for a, b in zip(own, known, strict=True)]
-        norm = sum(a * a for a in own) ** 0.5
-        if norm < 1e-9:
-            continue
-        own = [a / norm for a in own]
-        basis.append(own)
-        share = sum(a * b for a, b in zip(left, own, strict=True))
-        left = [a - share * b for a, b in zip(left, own, strict=True)]
-    return sum(a * a for a in left)

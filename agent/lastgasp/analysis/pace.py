@@ -3,7 +3,8 @@
 The last straight piece of the curve counts, with those before it that climb alike: a recent trend counts more than an
 old one. But where the curve goes back and forth across one straight line, it is that line's, however its last piece
 climbs: growth that pauses, a wave, a group's usage that the kernel charges in batches. Within it late steps weigh
-more. What is given back again and again, stands still, or grows ever more slowly has no trend, but a reason why not.
+more. A curve that grows ever faster is carried on as a parabola. What is given back again and again, stands still, or
+grows ever more slowly has no trend, but a reason why not.
 Pure, of numbers only.
 """
 
@@ -16,6 +17,7 @@ from itertools import pairwise
 from math import exp, sqrt
 from statistics import median
 
+from lastgasp.analysis.bend import quickening
 from lastgasp.analysis.shape import curve, lines
 
 SAMPLES_LEAST = 5
@@ -65,6 +67,13 @@ class Trend:
     high: float
     chance: float  # share of the growth that is chance: it came in pieces, and might have come in fewer or more
     ms: int  # how long it lasts
+    gain: float = 0.0  # bytes a second, by which the growth is faster with each second; then per_s is that at the end
+
+    def lasts(self, room: float, per_s: float, gain: float = 0.0) -> float:
+        """In how many ms so many bytes are taken at that pace, and, with ``gain``, ever faster."""
+        if gain <= 0:
+            return room / per_s * 1000
+        return (sqrt(per_s * per_s + 2 * gain * room) - per_s) / gain * 1000
 
     def chance_of(self, ms: float) -> float:
         """How far off, as a share, growth of so many ms from now can be by chance, in 9 of 10 cases."""
@@ -103,6 +112,11 @@ def trend(times: Sequence[int], values: Sequence[int], until_ms: int, samples: i
     if _settles(cells, start, found[0]):
         return Reason.SETTLING
     width_s = (until_ms - times[0]) / count / 1000
+    quick = quickening(cells)
+    if quick is not None:
+        per_s, gain = quick[0] / width_s, quick[1] / width_s / width_s
+        since_ms = times[0] + round((start + 0.5) * width_s * 1000)
+        return Trend(since_ms, per_s, per_s, per_s, 0.0, until_ms - since_ms, gain)
     likely, low, high = (per_cell / width_s for per_cell in found)
     since_ms = times[0] + round((start + 0.5) * width_s * 1000)
     return Trend(since_ms, likely, low, high, _chance(stretch), until_ms - since_ms)

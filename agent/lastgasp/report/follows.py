@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from lastgasp.analysis.shape.verdict import Confidence
 from lastgasp.analysis.workload.counters import Work
-from lastgasp.analysis.workload.drivers import Driver, Drivers, DuringMark, Rival
+from lastgasp.analysis.workload.drivers import Driver, Drivers, Rival
+from lastgasp.analysis.workload.marks import DuringMark
 from lastgasp.report import units
 
 Text = Callable[[bytes], str]

@@ -1,4 +1,4 @@
-"""Against what does it grow: the counter of work whose increments explain the growth's, and the mark it is tied to.
+"""Against what does it grow: the counter of work whose increments explain the growth's (for marks: ``marks``).
 
 The time of the growth is cut into equal windows. In each the bytes that it grew are held against the work that was done
 in it. Time alone would give every window the same growth: a driver has to explain what deviates from that. So its R2 is
@@ -22,7 +22,8 @@ from math import sqrt, tanh
 from statistics import NormalDist
 
 from lastgasp.analysis.shape.verdict import Confidence
-from lastgasp.analysis.workload.counters import Counter, MarkSpan, Work, counters, inside, mark_spans, process_counters
+from lastgasp.analysis.workload.counters import Counter, Work, counters, mark_spans, process_counters
+from lastgasp.analysis.workload.marks import DuringMark, during_mark
 from lastgasp.timeline.model import Boot
 
 WINDOWS_LEAST, WINDOWS_MOST = 10, 60
@@ -50,9 +51,6 @@ NATURAL = (
     Work.SWITCHES,
     Work.CPU,
 )
-MARK_SHARE = 0.9  # of the growth that is in a mark's time, to be "only" there
-MARK_MORE = 1.5  # times as much as its share of the time
-MARK_LEAST_MS = 3_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,17 +73,6 @@ class Driver:
     confidence: Confidence
     besides_per_s: float  # growth that goes on without this work, in bytes a second; 0: none to speak of
     rivals: tuple[Rival, ...]  # others that fit as well
-
-
-@dataclass(frozen=True, slots=True)
-class DuringMark:
-    """Growth that happens in the time of one mark and hardly outside."""
-
-    text: bytes  # raw
-    times: int  # how often it was set
-    growth_share: float  # of all growth
-    time_share: float  # of the time
-    bytes_per_time: int  # grown in one of them, on average
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,49 +252,3 @@ def _chosen(fits: Sequence[_Fit]) -> Driver | None:
         fit.besides_per_s,
         tuple(Rival(other.counter.work, other.counter.of) for other in alike[1:]),
     )
-
-
-# -- marks -------------------------------------------------------------------------------------------------
-
-
-def during_mark(
-    spans: Sequence[MarkSpan], times: Sequence[int], values: Sequence[int], since_ms: int, until_ms: int
-) -> DuringMark | None:
-    """The mark whose time holds nearly all growth and clearly less than all time; the shortest of several such.
-
-    Looked at is the whole life up to ``until_ms``, and the growth since ``since_ms`` alone.
-    """
-    found: list[tuple[float, DuringMark]] = []
-    for text in dict.fromkeys(span.text for span in spans):
-        own = [span for span in spans if span.text == text]
-        for from_ms in (times[0], since_ms):
-            one = _share(own, times, values, from_ms, until_ms)
-            if one is not None:
-                found.append((one.time_share, one))
-                break
-    return min(found, key=lambda item: item[0])[1] if found else None
-
-
-def _share(
-    spans: Sequence[MarkSpan], times: Sequence[int], values: Sequence[int], from_ms: int, until_ms: int
-) -> DuringMark | None:
-    def at(moment_ms: int) -> int:
-        return values[max(bisect_right(times, moment_ms) - 1, 0)]
-
-    whole, length = at(until_ms) - at(from_ms), until_ms - from_ms
-    covered = inside(spans, from_ms, until_ms)
-    if whole <= 0 or covered < MARK_LEAST_MS or length - covered < MARK_LEAST_MS:
-        return None
-    grown = 0
-    reached = from_ms
-    seen = 0
-    for span in spans:
-        begin, end = max(span.from_ms, reached), min(span.to_ms, until_ms)
-        if end > begin:
-            grown += at(end) - at(begin)
-            reached = end
-            seen += 1
-    share, time_share = grown / whole, covered / length
-    if not MARK_SHARE <= share <= 2 - MARK_SHARE or share < MARK_MORE * time_share:
-        return None
-    return DuringMark(spans[0].text, seen, min(share, 1.0), time_share, grown // seen)

@@ -108,6 +108,7 @@ def test_a_promise_at_its_limit_is_a_refusal_with_the_memory_that_was_free(scene
 
 
 def test_who_took_the_promises_and_ended_by_it_is_named(scene: Scene) -> None:
+    scene.meminfo["Committed_AS"] = 10_000
     restarted(scene, {"vm.overcommit_memory": "2", "vm.overcommit_ratio": "50"})
     scene.run(200, b"sensord", lambda t: 900 + 400 * t)
     for n in range(40):

@@ -185,10 +185,6 @@ def _commonest(share: Share) -> tuple[bool, int, int]:
     return not wrong, -2 * len(share.sure) - len(share.perhaps), list(Kind).index(share.kind)
 
 
-def _troubled(devices: Sequence[Device]) -> int:
-    return sum(device.troubled for device in devices)
-
-
 def _once(causes: Sequence[Cause]) -> list[Cause]:
     """Of causes that are the same but for their place or their certainty the first."""
     return list({(cause.kind, cause.name): cause for cause in reversed(causes)}.values())[::-1]

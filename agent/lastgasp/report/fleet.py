@@ -59,10 +59,7 @@ def draw(screen: Screen, fleet: Fleet, unread: Unread) -> None:
         troubled = sum(device.troubled for device in devices)
         counted = f"{units.count(len(devices), 'recording')}, {troubled or 'none'} with a leak or a kill"
         _heading(screen, _firmware(firmware, screen.text), counted)
-        columns_ = (
-            f"{'device':{LABEL}} {'time':>{TIME}} {'samples':>{SAMPLES}} {'min avail':>{LEFT}} {'kills':>{KILLS}}"
-        )
-        screen.line(f"  {columns_}  what", "dim")
+        screen.line(TITLE, "dim")
         for device in devices:
             _device(screen, device, labels[id(device)])
     screen.line()

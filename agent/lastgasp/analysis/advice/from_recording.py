@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lastgasp.analysis.advice.piece import HALF, Advice, percent
+from lastgasp.analysis.advice.piece import DELAYING, FAILING, HALF, STALLING, VITAL, Advice, percent
 from lastgasp.analysis.advice.standing import Shield, Standing
 from lastgasp.analysis.facts import Facts
 from lastgasp.analysis.fields import whole
@@ -43,7 +43,7 @@ def _growing(shield: Shield) -> Advice:
         " kernel panics.",
         (shield.name,),
         False,
-        "If it is vital, its end has to be handled: a supervisor that starts it again, or a watchdog. Mend it first.",
+        f"{VITAL} Mend it first.",
     )
 
 
@@ -111,22 +111,19 @@ def _swap(standing: Standing) -> Advice | None:
     swappiness = standing.settings.get("vm.swappiness")
     if not ram or anon is None or standing.available_least_kb is None:
         return None
-    caution = "It costs CPU, and delays a leak's end by the time that it takes to fill the swap, no more."
     short = standing.available_least_kb < LITTLE_LEFT * ram
     if not standing.swap_kb and anon > LARGE * ram and short:
         here = (
             f"There is no swap, and processes held up to {anon:,} kB, {percent(anon / ram)} of RAM. zram packs what is"
         )
         here += " seldom touched to a half or a third."
-        return Advice("zram swap, vm.swappiness", swappiness, here, (), False, caution)
+        return Advice("zram swap, vm.swappiness", swappiness, here, (), False, DELAYING)
     used = standing.swap_most_kb
     if standing.swap_kb and used is not None and short and used < standing.swap_kb / 2:
         here = f"Of {standing.swap_kb:,} kB of swap at most {used:,} were used, while only"
         here += f" {standing.available_least_kb:,} kB were available. A higher value swaps sooner"
         here += " (zram: up to 200 from Linux 5.8 on, up to 100 before)."
-        return Advice(
-            "vm.swappiness", swappiness, here, (), False, "What is in use all the time comes back at once: it stalls."
-        )
+        return Advice("vm.swappiness", swappiness, here, (), False, STALLING)
     return None
 
 
@@ -153,17 +150,16 @@ def overcommit(standing: Standing, refused_at: bytes | None) -> Advice | None:
     if answer is None or answer.most is None:
         return None
     current = standing.settings.get("vm.overcommit_memory")
-    caution = "Allocations then fail in vital processes, too, also while memory is free; few programs bear that."
     most = f"up to {answer.most.committed_kb:,} kB were promised, CommitLimit is {answer.limit_kb:,} kB"
     names: tuple[bytes, ...] = ()
     if current == b"2":
         here = f"It is at work: {most}; {answer.allowed_kb:,} kB of that for programs without privileges."
         return Advice(
-            "vm.overcommit_ratio (or _kbytes)", standing.settings.get("vm.overcommit_ratio"), here, (), True, caution
+            "vm.overcommit_ratio (or _kbytes)", standing.settings.get("vm.overcommit_ratio"), here, (), True, FAILING
         )
     if not answer.refuses:
         here = f"It would have refused nothing here ({most}), so it would have changed nothing."
-        return Advice("vm.overcommit_memory=2", current, here, (), True, caution)
+        return Advice("vm.overcommit_memory=2", current, here, (), True, FAILING)
     here = f"It would have refused: {most}"
     refused = standing.refused
     if refused is not None and refused_at is not None:
@@ -172,4 +168,4 @@ def overcommit(standing: Standing, refused_at: bytes | None) -> Advice | None:
         if refused.name is not None:
             here += f", most likely {{}} (pid {refused.pid}), whose address space grew by {refused.grown_kb:,} kB then"
             names = (refused_at, refused.name)
-    return Advice("vm.overcommit_memory=2", current, f"{here}.", names, True, caution)
+    return Advice("vm.overcommit_memory=2", current, f"{here}.", names, True, FAILING)

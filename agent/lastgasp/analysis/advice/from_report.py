@@ -5,7 +5,7 @@ Pure, over the report and what a recording around it knows.
 
 from __future__ import annotations
 
-from lastgasp.analysis.advice.piece import HALF, Advice, Evidence, percent
+from lastgasp.analysis.advice.piece import DELAYING, FAILING, HALF, STALLING, VITAL, Advice, Evidence, percent
 from lastgasp.analysis.oom.cause import Case, inner
 from lastgasp.analysis.oom.memory import Part
 from lastgasp.oom.badness import ADJ_MIN
@@ -60,7 +60,7 @@ def _adj(evidence: Evidence) -> list[Advice | None]:
                 f"With 0 instead of its shield, {words}.",
                 (holder.name, *names),
                 True,
-                "If it is vital, its end has to be handled: a supervisor that starts it again, or a watchdog.",
+                VITAL,
             )
         )
     asked = choice.cause == Cause.ALLOCATING
@@ -192,7 +192,7 @@ def _swap(evidence: Evidence) -> Advice | None:
         here,
         names,
         False,
-        "It costs CPU, and delays a leak's end by the time that it takes to fill the swap, no more.",
+        DELAYING,
     )
 
 
@@ -206,9 +206,7 @@ def _swappiness(evidence: Evidence, total_kb: int, free_kb: int | None) -> Advic
             f"Of {total_kb:,} kB of swap {free_kb:,} were free still. A higher value swaps sooner (zram: up to 200 from"
         )
         here += " Linux 5.8 on, up to 100 before)."
-        return Advice(
-            "vm.swappiness", current, here, (), False, "What is in use all the time comes back at once: it stalls."
-        )
+        return Advice("vm.swappiness", current, here, (), False, STALLING)
     here = f"Swap was used up: {free_kb:,} of {total_kb:,} kB were free. No value of it helps then; a larger swap does."
     return Advice(
         "vm.swappiness, more swap", current, here, (), False, "zram takes RAM for what it packs: it has an end."
@@ -219,14 +217,13 @@ def _overcommit(evidence: Evidence) -> Advice | None:
     """From a log alone; a recording is held against it as a whole."""
     if evidence.cause.case == Case.GROUP or (evidence.recorded and evidence.cause.case != Case.REFUSED):
         return None
-    caution = "Allocations then fail in vital processes, too, also while memory is free; few programs bear that."
     current = evidence.settings.get("vm.overcommit_memory")
     if evidence.cause.case == Case.REFUSED:
         here = "It is at work here: a program was refused. A higher ratio (or _kbytes) allows more promises; 0 refuses"
         here += " only what is far beyond all memory."
-        return Advice("vm.overcommit_memory, vm.overcommit_ratio", current, here, (), False, caution)
+        return Advice("vm.overcommit_memory, vm.overcommit_ratio", current, here, (), False, FAILING)
     here = "Whether it would have refused, and when, takes a recording of Committed_AS; this is none."
-    return Advice("vm.overcommit_memory=2", current, here, (), False, caution)
+    return Advice("vm.overcommit_memory=2", current, here, (), False, FAILING)
 
 
 def _allocating(evidence: Evidence) -> Advice | None:

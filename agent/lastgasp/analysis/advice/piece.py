@@ -14,6 +14,11 @@ from lastgasp.oom.choice import Choice
 from lastgasp.oom.report import Report
 
 HALF = 0.5
+# Cautions that go with a setting whether a report or a recording gives reason to change it.
+FAILING = "Allocations then fail in vital processes, too, also while memory is free; few programs bear that."
+VITAL = "If it is vital, its end has to be handled: a supervisor that starts it again, or a watchdog."
+STALLING = "What is in use all the time comes back at once: it stalls."
+DELAYING = "It costs CPU, and delays a leak's end by the time that it takes to fill the swap, no more."
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from lastgasp.analysis.victim.instants import Instant, before_kill, last_sample
 from lastgasp.analysis.victim.live import Lives
 from lastgasp.analysis.victim.next_victim import Outlook, Standing, Unknown, in_brief, outlook
 from lastgasp.oom.choice import choose
-from lastgasp.oom.ranking import away_mib
+from lastgasp.oom.ranking import away_pages, rank
 from lastgasp.oom.report import Place, Report, Task
 from lastgasp.oom.what_if import Change, rule
 from lastgasp.timeline.model import Gap, Recording
@@ -147,10 +147,12 @@ def test_the_same_values_rank_alike_in_a_sample_and_in_a_report(seed: int, tmp_p
     ]
     assert choice.total.pages is not None
     processes = [entry.process for entry in sorted(choice.ranking, key=lambda entry: entry.place)]
+    era, total = choice.found.era, choice.total.pages
+    ranked = rank(processes, era, total)
     for one in found.ranking:
         if one.away_kb is not None:
-            mib = away_mib(processes, one.pid, choice.found.era, choice.total.pages, 4)
-            assert mib == pytest.approx(one.away_kb / 1024)
+            pages = away_pages(ranked, one.pid, era, total)
+            assert pages is not None and pages * 4 == one.away_kb
 
 
 # -- who is a candidate --------------------------------------------------------------------------------

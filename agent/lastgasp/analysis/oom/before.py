@@ -14,7 +14,8 @@ from enum import StrEnum
 
 from lastgasp.analysis.growth import Life, anonymous, life_until, process_at
 from lastgasp.analysis.memory import ANONYMOUS, KB, SHARED, KernelGrowth, owned, owned_until
-from lastgasp.analysis.oom.cause import Case, OomCause, held_kb, inner
+from lastgasp.analysis.oom.cause import Case, OomCause, inner
+from lastgasp.analysis.oom.holders import held_kb
 from lastgasp.analysis.oom.minutes import LAST_MS, Happened, Load, happened, loads
 from lastgasp.analysis.shape.trend import Shape
 from lastgasp.analysis.times import Moment, moment

@@ -10,18 +10,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from lastgasp.analysis.oom.holders import DOMINATES, Holder, by_program, covered, from_victim, held_kb, holders
 from lastgasp.analysis.oom.memory import MOST_ORDER, Memory, Part, ZoneState, elsewhere_kb, may_use_cma, memory, zones
 from lastgasp.analysis.shape.trend import Confidence
 from lastgasp.oom.choice import Choice
-from lastgasp.oom.ranking import Ranked
 from lastgasp.oom.report import Constraint, Killer, Report
 
 LARGE = 0.4  # of usable RAM: a part of memory that is to blame
-DOMINATES = 0.5  # of what all processes hold
 MANY = 3  # processes of one name
 PROTECTS = 2  # so many times the victim's memory
 NOTABLE = 0.2
-COVERED = 0.8  # of what processes hold: a table that lists so much is good enough, though it is cut
 KERNEL_IS_ODD = 0.3  # of usable RAM, for the kernel itself; on 96 MB of RAM it takes 10 to 15 % in good health
 
 
@@ -56,17 +54,6 @@ class End(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Holder:
-    """Processes of one name and what they hold, swap and page tables included."""
-
-    name: bytes
-    pids: tuple[int, ...]
-    kb: int
-    share: float  # of what all listed processes hold
-    protected: bool  # none of them may be killed
-
-
-@dataclass(frozen=True, slots=True)
 class Slab:
     """An unreclaimable cache of the kernel."""
 
@@ -98,12 +85,12 @@ def cause(report: Report, choice: Choice) -> OomCause:
     """Never raises; what is not told is None, or Case.UNKNOWN."""
     where = memory(report)
     states = tuple(zones(report))
-    held = _holders(choice)
+    held = holders(choice)
     total = sum(one.kb for one in held) if choice.ranking else None
-    by_name = _by_name(choice, total or 0)
-    if report.cut_table and not _covered(report, where, total or 0):
+    by_name = by_program(choice, total or 0)
+    if report.cut_table and not covered(report, where, total or 0):
         by_name = []
-    holder = by_name[0] if by_name else _from_victim(choice, where, _victim_kb(report, choice))
+    holder = by_name[0] if by_name else from_victim(choice, where, _victim_kb(report, choice))
     case, confidence, within = _case(report, choice, where, states, by_name, total)
     caches = sorted(((total_kb, name) for name, (_, total_kb) in (report.slab_kb or {}).items()), reverse=True)
     return OomCause(
@@ -124,23 +111,9 @@ def cause(report: Report, choice: Choice) -> OomCause:
     )
 
 
-def _covered(report: Report, where: Memory | None, listed_kb: int) -> bool:
-    """Whether the processes of a cut table hold most of what all do, as far as the rest of the report tells."""
-    whole_kb = where.parts[Part.ANON] if where is not None else None
-    if report.memcg is not None:
-        whole_kb = report.memcg.usage_kb
-    return whole_kb is not None and listed_kb >= COVERED * whole_kb
-
-
 def inner(cause: OomCause) -> Case:
     """What filled the group, the low zones or the nodes, where that is known; else the case itself."""
     return cause.within if cause.case in (Case.GROUP, Case.LOWMEM, Case.CPUSET) and cause.within else cause.case
-
-
-def held_kb(entry: Ranked, page_kb: int) -> int:
-    """What a process holds, in RAM and in swap."""
-    usage = entry.process.usage
-    return (usage.rss + usage.swap + usage.page_tables) * page_kb
 
 
 def _end(report: Report) -> End:
@@ -159,42 +132,6 @@ def _victim_kb(report: Report, choice: Choice) -> int | None:
         return None
     sizes = [kb for kb in (victim.anon_rss_kb, victim.file_rss_kb, victim.shmem_rss_kb) if kb is not None]
     return sum(sizes) if sizes else victim.rss_kb
-
-
-def _own(choice: Choice) -> list[Ranked]:
-    """All with memory of their own: what a child between vfork and exec shows is its parent's."""
-    return [entry for entry in choice.ranking if entry.pid == 1 or not entry.process.passed_over]
-
-
-def _holders(choice: Choice) -> list[Holder]:
-    size = choice.page_kb
-    return [
-        Holder(entry.process.name, (entry.pid,), held_kb(entry, size), 0.0, entry.points is None)
-        for entry in _own(choice)
-    ]
-
-
-def _by_name(choice: Choice, total: int) -> list[Holder]:
-    """The largest first; those of one name together, as a server and its workers are."""
-    groups: dict[bytes, list[Ranked]] = {}
-    for entry in _own(choice):
-        groups.setdefault(entry.process.name, []).append(entry)
-    found = []
-    for name, entries in groups.items():
-        kb = sum(held_kb(entry, choice.page_kb) for entry in entries)
-        pids = tuple(entry.pid for entry in entries)
-        found.append(Holder(name, pids, kb, kb / total if total else 0.0, all(e.points is None for e in entries)))
-    return sorted(found, key=lambda one: -one.kb)
-
-
-def _from_victim(choice: Choice, where: Memory | None, victim_kb: int | None) -> Holder | None:
-    """Without a table: the victim, where it alone held most of what processes held."""
-    if choice.victim is None or where is None or not victim_kb:
-        return None
-    share = victim_kb / max(where.parts[Part.ANON], victim_kb)
-    if share < DOMINATES:
-        return None
-    return Holder(choice.victim.name, (choice.victim.pid,), victim_kb, share, False)
 
 
 def _elsewhere(report: Report, states: Iterable[ZoneState]) -> int:
@@ -289,7 +226,7 @@ def _filled(
     if not by_name or not total:
         if where.share(anon) < DOMINATES:
             return Case.UNKNOWN, Confidence.LOW
-        if _from_victim(choice, where, victim_kb):
+        if from_victim(choice, where, victim_kb):
             return Case.ONE_PROCESS, Confidence.MEDIUM
         return Case.MANY_PROCESSES, Confidence.LOW
     case = _of_processes(choice, by_name, total, anon + swapped)

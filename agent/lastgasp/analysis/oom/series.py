@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Protocol
 
-from lastgasp.analysis.oom.cause import Case, OomCause, held_kb
+from lastgasp.analysis.oom.cause import Case, OomCause
+from lastgasp.analysis.oom.holders import held_kb
 from lastgasp.analysis.shape.trend import Confidence
 from lastgasp.oom.choice import Choice
 from lastgasp.oom.report import Report

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lastgasp.analysis.facts import Facts
-from lastgasp.analysis.oom.cause import held_kb
+from lastgasp.analysis.oom.holders import held_kb
 from lastgasp.analysis.times import Moment
 from lastgasp.oom.choice import Cause, Choice
 from lastgasp.oom.ranking import Ranked

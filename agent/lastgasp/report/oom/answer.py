@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from lastgasp.analysis.growth import Life
 from lastgasp.analysis.oom.before import Before, Finding
-from lastgasp.analysis.oom.cause import NOTABLE, Case, Holder, OomCause, inner
+from lastgasp.analysis.oom.cause import NOTABLE, Case, OomCause, inner
 from lastgasp.analysis.oom.culprit import Culprit, culprit
+from lastgasp.analysis.oom.holders import Holder
 from lastgasp.analysis.oom.memory import Memory, Part
 from lastgasp.analysis.oom.series import Series, TableGrowth
 from lastgasp.oom.choice import Choice

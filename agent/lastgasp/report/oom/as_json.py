@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from lastgasp.analysis.oom.cause import held_kb
+from lastgasp.analysis.oom.holders import held_kb
 from lastgasp.analysis.oom.memory import group_memory
 from lastgasp.analysis.oom.series import Series, TableGrowth
 from lastgasp.oom.choice import Choice

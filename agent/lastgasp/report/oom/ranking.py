@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lastgasp.analysis.oom.cause import held_kb
+from lastgasp.analysis.oom.holders import held_kb
 from lastgasp.oom.choice import EXPECTED, Cause, Choice
 from lastgasp.oom.ranking import Ranked
 from lastgasp.oom.report import Report

@@ -8,7 +8,8 @@ import pytest
 
 from benchmarks.real import shapes
 from lastgasp.analysis.forks import CHILDREN_LEAST, forked
-from lastgasp.analysis.growth import Growth, growths, program
+from lastgasp.analysis.growth import Growth, growths
+from lastgasp.analysis.identity import program
 from lastgasp.analysis.shape.verdict import Shape
 from scene import Scene
 

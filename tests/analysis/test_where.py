@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lastgasp.analysis.growth import program
+from lastgasp.analysis.identity import program
 from lastgasp.analysis.shape.verdict import Confidence, Shape
 from lastgasp.analysis.where import Mappings, Place, Where
 from lastgasp.timeline.load import load

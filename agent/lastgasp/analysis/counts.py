@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import accumulate
 
-from lastgasp.analysis.growth import KEY, program
+from lastgasp.analysis.identity import KEY, program
 from lastgasp.analysis.presence import Presence, presences
 from lastgasp.analysis.shape.curve import sampled
 from lastgasp.analysis.shape.trend import Confidence, Shape, Verdict, judge

@@ -8,13 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
+from lastgasp.analysis.anonymous import anonymous
 from lastgasp.analysis.cost import Cost, cost
 from lastgasp.analysis.counts import Counted, CountGrowth, count_growths, unrecorded
 from lastgasp.analysis.endings import Refusal, Squeeze, refusals, squeezes
 from lastgasp.analysis.fields import whole
 from lastgasp.analysis.forecast import Forecast, forecast
 from lastgasp.analysis.groups import Group, limited_groups
-from lastgasp.analysis.growth import Growth, anonymous, growths, life_of
+from lastgasp.analysis.growth import Growth, growths, life_of
 from lastgasp.analysis.losses import Losses, losses
 from lastgasp.analysis.memory import ANONYMOUS, Curves, KernelGrowth, every_curve, kernel_growth
 from lastgasp.analysis.oom.events import OomEvent, kills_counted, oom_events

@@ -21,7 +21,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import accumulate
 
-from lastgasp.analysis.growth import KEY, anonymous
+from lastgasp.analysis.anonymous import anonymous
+from lastgasp.analysis.identity import KEY
 from lastgasp.analysis.oom.events import oom_events
 from lastgasp.analysis.pace import Reason, Trend, trend
 from lastgasp.analysis.room import COLUMNS, Room, machine_room

@@ -7,16 +7,16 @@ kept together, for a daemon that is restarted leaks on.
 
 from __future__ import annotations
 
-import re
 import signal
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from lastgasp.analysis.anonymous import anonymous
 from lastgasp.analysis.demand import demands
-from lastgasp.analysis.fields import whole
 from lastgasp.analysis.forks import forked
+from lastgasp.analysis.identity import KEY, clock_ticks, process_at, program, started_ms
 from lastgasp.analysis.onset import onset
 from lastgasp.analysis.oom.events import oom_events
 from lastgasp.analysis.shape.curve import sampled
@@ -30,18 +30,12 @@ if TYPE_CHECKING:
     from lastgasp.analysis.where import Where
     from lastgasp.analysis.workload.drivers import Drivers
 
-GONE_STATES = (ord("Z"), ord("X"))  # a zombie has no memory any more
-NEVER, NO_ROW = 1 << 62, (0, 0, 0, 0)
-DYING = 2  # samples before its end in which a process may be dying: the OOM reaper can be ahead of it
 STARVED = 0.5  # of the time that some task waited for memory
-INTERPRETERS = (b"python", b"perl", b"ruby", b"node", b"lua", b"php", b"java", b"sh", b"bash", b"dash", b"ash", b"env")
 RANK = {Confidence.LOW: 1, Confidence.MEDIUM: 2, Confidence.HIGH: 3}
 AFTERMATH = 0.25  # of a life, behind an OOM kill
 SIGNAL = 0x7F  # of an exit code as wait(2) gives it
 YOUNG_MS = 600_000  # of a life that the recording saw begin
 CELLS = 24
-CLOCK_TICKS = 100  # a second, on every architecture but ia64 and alpha
-KEY = re.compile(rb"\d{1,10}@\d{1,18}")
 
 
 @dataclass(slots=True)
@@ -181,25 +175,6 @@ def life_until(boots: list[Boot], index: int, process: Process, until_ms: int) -
     return _life(boots, index, process, boot.page_size, clock_ticks(boot), until_ms)
 
 
-def process_at(boot: Boot, pid: int, at_ms: int) -> Process | None:
-    """Who had this pid at that moment, or had it last before it; None when the recording knows nobody."""
-    ticks = clock_ticks(boot)
-    found = [process for key, process in boot.processes.items() if KEY.fullmatch(key) and process.pid == pid]
-    past = [(started_ms(process, ticks), process.key) for process in found]
-    past = [(start_ms, key) for start_ms, key in past if start_ms <= at_ms]
-    return boot.processes[max(past)[1]] if past else None
-
-
-def clock_ticks(boot: Boot) -> int:
-    """Ticks in a second of the times that the kernel gives in ticks."""
-    return whole(boot.machine().get("clock_ticks")) or CLOCK_TICKS
-
-
-def started_ms(process: Process, ticks: int) -> int:
-    """When it was started, in ms since boot; its key has to be one of pid and start."""
-    return int(process.key.partition(b"@")[2]) * 1000 // ticks
-
-
 def _life(
     boots: list[Boot],
     index: int,
@@ -283,64 +258,3 @@ def _starved_since(boot: Boot, until_ms: int, ended: bool) -> int:
         elif i < last or not ended:
             break
     return since
-
-
-def anonymous(boot: Boot, key: bytes, page_size: int) -> tuple[list[int], list[int], int]:
-    """Times (ms), bytes, and until when it was alive. All empty when nothing is known.
-
-    A process that dies gives its memory back before it is gone: that is its death and not its life, and left out.
-    """
-    times, values = boot.together("process", key, ("rss", "shared", "vsize", "state"))
-    out_times: list[int] = []
-    sizes: list[int] = []
-    gone = boot.processes[key].gone_ms
-    end = boot.sample_at[-1] if boot.sample_at else 0
-    if gone is not None:
-        end = min(end, gone)
-    swaps = iter(list(zip(*boot.points("process.details", key, "VmSwap"), strict=True)))
-    swap_ms, swap_kb = next(swaps, (NEVER, 0))
-    swap = swap_kb * 1024
-    pages = size = None
-    for at, (rss, shared, vsize, state) in zip([*times, NEVER], [*values, NO_ROW], strict=True):
-        while swap_ms < at:  # read between two samples
-            swap = swap_kb * 1024
-            if pages is not None and pages * page_size + swap != size:
-                size = pages * page_size + swap
-                out_times.append(swap_ms)
-                sizes.append(size)
-            swap_ms, swap_kb = next(swaps, (NEVER, 0))
-        if state in GONE_STATES or not vsize:
-            end = min(end, at)
-            break
-        if swap_ms == at:
-            swap = swap_kb * 1024
-            swap_ms, swap_kb = next(swaps, (NEVER, 0))
-        pages = rss - shared
-        if pages * page_size + swap != size:
-            size = pages * page_size + swap
-            out_times.append(at)
-            sizes.append(size)
-    if gone is not None:
-        dying_ms = boot.sample_at[max(bisect_left(boot.sample_at, gone) - DYING, 0)]
-        while len(sizes) > 1 and sizes[-1] < sizes[-2] / 2 and out_times[-1] >= dying_ms:
-            end = out_times.pop()
-            sizes.pop()
-    return out_times, sizes, end
-
-
-def program(process: Process) -> bytes:
-    """What to call it: its comm, and for an interpreter the script that it runs."""
-    name = process.name
-    if name.rstrip(b"0123456789.") not in INTERPRETERS:
-        return name
-    words = process.attributes.get("cmdline", b"").split(b" ")[1:]
-    for word in words:
-        if word == b"-m":
-            continue
-        if word.startswith(b"-"):
-            if word in (b"-c", b"-e"):
-                break
-            continue
-        script = word.rpartition(b"/")[2]
-        return name + b" " + script[:32] if script else name
-    return name

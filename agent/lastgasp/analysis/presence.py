@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
 
-from lastgasp.analysis.growth import KEY
+from lastgasp.analysis.identity import KEY
 from lastgasp.timeline.model import Boot, Process
 
 

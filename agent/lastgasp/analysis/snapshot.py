@@ -11,8 +11,9 @@ from __future__ import annotations
 from bisect import bisect_left
 from dataclasses import dataclass
 
+from lastgasp.analysis.anonymous import GONE_STATES
 from lastgasp.analysis.fields import whole
-from lastgasp.analysis.growth import GONE_STATES, clock_ticks, program, started_ms
+from lastgasp.analysis.identity import clock_ticks, program, started_ms
 from lastgasp.analysis.presence import Parting, Presence, presences
 from lastgasp.analysis.times import Moment, moment
 from lastgasp.analysis.victim.instants import Instant

@@ -21,8 +21,9 @@ from pathlib import Path
 
 from benchmarks.real.labels import label
 from benchmarks.table import aligned
+from lastgasp.analysis.anonymous import anonymous
 from lastgasp.analysis.forecast import forecast
-from lastgasp.analysis.growth import KEY, anonymous, clock_ticks, program, started_ms
+from lastgasp.analysis.identity import KEY, clock_ticks, program, started_ms
 from lastgasp.analysis.oom.events import oom_events
 from lastgasp.timeline.model import Boot, Process, Recording
 

@@ -14,7 +14,8 @@ from benchmarks.accuracy import Case
 from benchmarks.real import labels
 from benchmarks.real.labels import RECORDINGS, Truth
 from lastgasp.analysis.facts import gather
-from lastgasp.analysis.growth import KEY, Growth, growths, life_until
+from lastgasp.analysis.growth import Growth, growths, life_until
+from lastgasp.analysis.identity import KEY
 from lastgasp.timeline.load import load
 from lastgasp.timeline.model import Process, Recording
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lastgasp.analysis.growth import anonymous
+from lastgasp.analysis.anonymous import anonymous
 from lastgasp.analysis.shape.verdict import Confidence
 from lastgasp.analysis.workload.counters import Work
 from lastgasp.analysis.workload.drivers import Drivers, Workload

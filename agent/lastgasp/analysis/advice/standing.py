@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from lastgasp.analysis.advice.promises import promised
+from lastgasp.analysis.anonymous import GONE_STATES
 from lastgasp.analysis.facts import Facts
-from lastgasp.analysis.growth import GONE_STATES, life_until
+from lastgasp.analysis.growth import life_until
 from lastgasp.analysis.memory import KB
 from lastgasp.analysis.times import Moment, moment
 from lastgasp.oom.badness import ADJ_MIN

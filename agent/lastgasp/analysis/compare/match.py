@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 
 from lastgasp.analysis.compare.sides import Runs
-from lastgasp.analysis.growth import INTERPRETERS
+from lastgasp.analysis.identity import INTERPRETERS
 
 SHARED = (*INTERPRETERS, b"busybox", b"toybox")
 Key = Callable[[Runs], bytes | None]

@@ -1,8 +1,8 @@
 """What each program of a recording used: memory of its own, threads and open files, all its processes together.
 
-Memory is anonymous memory with swap, as ``analysis.growth`` has it, and a program is what that calls so: reports,
-budgets and comparisons speak of the same things. One ``Use`` for each boot in which the program ran: a boot is a run
-of its own.
+Memory is anonymous memory with swap, as ``analysis.anonymous`` has it, and a program is what ``analysis.identity``
+calls so: reports, budgets and comparisons speak of the same things. One ``Use`` for each boot in which the program ran:
+a boot is a run of its own.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from lastgasp.analysis.anonymous import anonymous
 from lastgasp.analysis.compare.levels import Levels, Points, added, cut, levels
-from lastgasp.analysis.growth import KEY, anonymous, program
+from lastgasp.analysis.identity import KEY, program
 from lastgasp.analysis.presence import presences
 from lastgasp.timeline.model import Boot, Process, Recording
 

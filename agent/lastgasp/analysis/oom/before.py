@@ -12,7 +12,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from lastgasp.analysis.growth import Life, anonymous, life_until, process_at
+from lastgasp.analysis.anonymous import anonymous
+from lastgasp.analysis.growth import Life, life_until
+from lastgasp.analysis.identity import process_at
 from lastgasp.analysis.memory import ANONYMOUS, KB, SHARED, KernelGrowth, owned, owned_until
 from lastgasp.analysis.oom.cause import Case, OomCause, inner
 from lastgasp.analysis.oom.holders import held_kb

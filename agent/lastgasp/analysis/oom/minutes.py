@@ -9,7 +9,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from lastgasp.analysis.growth import KEY, clock_ticks, program, started_ms
+from lastgasp.analysis.identity import KEY, clock_ticks, program, started_ms
 from lastgasp.analysis.runs import happenings_of
 from lastgasp.analysis.times import Moment, moment
 from lastgasp.timeline.model import Boot, Process

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from lastgasp.analysis.growth import INTERPRETERS, Life
+from lastgasp.analysis.growth import Life
+from lastgasp.analysis.identity import INTERPRETERS
 from lastgasp.analysis.ownership.owner import Owners
 from lastgasp.timeline.model import Process, Recording
 

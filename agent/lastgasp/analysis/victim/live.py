@@ -14,8 +14,9 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 
+from lastgasp.analysis.anonymous import GONE_STATES
 from lastgasp.analysis.fields import whole
-from lastgasp.analysis.growth import GONE_STATES, KEY, program
+from lastgasp.analysis.identity import KEY, program
 from lastgasp.oom.badness import Era, Usage, era_of
 from lastgasp.oom.era import version_of
 from lastgasp.timeline.lookup import Lookup, Values

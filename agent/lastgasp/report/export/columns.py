@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 
-from lastgasp.analysis.growth import clock_ticks
+from lastgasp.analysis.identity import clock_ticks
 from lastgasp.timeline.model import Boot
 
 LARGEST = 1 << 63

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 
 from lastgasp.analysis.fields import whole
-from lastgasp.analysis.growth import process_at, program, started_ms
+from lastgasp.analysis.identity import process_at, program, started_ms
 from lastgasp.analysis.losses import losses
 from lastgasp.report.export.boots import Booted, text
 from lastgasp.report.export.columns import Scale

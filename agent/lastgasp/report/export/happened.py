@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from lastgasp.analysis.growth import process_at
+from lastgasp.analysis.identity import process_at
 from lastgasp.analysis.oom.events import OomEvent, oom_events
 from lastgasp.analysis.runs import happenings_of
 from lastgasp.report.export.boots import Booted, text

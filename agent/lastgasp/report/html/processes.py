@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from lastgasp.analysis.anonymous import GONE_STATES
 from lastgasp.analysis.facts import Facts
-from lastgasp.analysis.growth import GONE_STATES, KEY, program
+from lastgasp.analysis.identity import KEY, program
 from lastgasp.analysis.parts import columns
 from lastgasp.report.html.axis import Axis
 from lastgasp.report.html.frame import Frame

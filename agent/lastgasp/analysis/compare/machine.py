@@ -74,7 +74,7 @@ def _levels(side: Side) -> dict[str, list[_Item]]:
     """By name, each boot that is long enough."""
     found: dict[str, list[_Item]] = {}
     for recording, facts in zip(side.recordings, side.facts, strict=True):
-        leaking = {growth.name for growth in facts.kernel_growth}
+        leaking = {growth.name for growth in facts.kernel_growth} | ({ANONYMOUS} if facts.leaks else set())
         for boot in recording.boots:
             for name, points in _curves(boot).items():
                 holes = ((gap.from_ms, gap.to_ms) for gap in boot.gaps)

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BufferedReader
+from itertools import zip_longest
 from typing import BinaryIO
 
 from lastgasp.analysis.facts import Facts, gather
@@ -48,13 +49,14 @@ class Source:
     latest: list[int]  # places in ``found``: of a recording those of its last boot with any; of a log all
 
 
-def read(path: str, without_report: bool = False) -> Source:
+def read(path: str, without_report: bool = False, judged: bool = True) -> Source:
     """All reports of a log or a recording. Raises LoadError: nothing to read, or no report in it (NoReport).
 
-    ``without_report``: a recording without a report will do.
+    ``without_report``: a recording without a report will do. ``judged``: with the facts of a recording, which take most
+    of the time.
     """
     try:
-        source = _read(path)
+        source = _read(path, judged)
     except SourceError as error:
         raise LoadError(f"{path}: {error}") from None
     except OSError as error:
@@ -75,13 +77,13 @@ def recorded(path: str, not_in_a_log: str) -> list[Recording]:
         raise LoadError(f"{path}: not a recording; {not_in_a_log}") from None
 
 
-def _read(path: str) -> Source:
+def _read(path: str, judged: bool) -> Source:
     if path == STDIN:
         if sys.stdin is None:
             raise LoadError("-: standard input is closed")
         begin = _peek(sys.stdin.buffer)
         if _is_ring(begin):
-            return _of_recordings(load(path))
+            return _of_recordings(load(path), judged)
         if not begin.startswith(GZIP_MAGIC):
             return _of_log(sys.stdin.buffer, "standard input")
     else:
@@ -99,7 +101,7 @@ def _read(path: str) -> Source:
         if _is_ring(begin):
             scanned = scan(file)
             if scanned.blocks:
-                return _of_recordings(decode(file, path, scanned))
+                return _of_recordings(decode(file, path, scanned), judged)
             file.seek(0)
         return _of_log(file, path)
 
@@ -144,11 +146,11 @@ class _Counted:
             yield line
 
 
-def _of_recordings(recordings: list[Recording]) -> Source:
-    facts = [gather(recording) for recording in recordings]
+def _of_recordings(recordings: list[Recording], judged: bool) -> Source:
+    facts = [gather(recording) for recording in recordings] if judged else []
     found: list[Explained] = []
     latest: list[int] = []
-    for recording, gathered in zip(recordings, facts, strict=True):
+    for recording, gathered in zip_longest(recordings, facts):
         reports = list(explained(recording, gathered))
         latest += [len(found) + place for place in _latest(recording, reports)]
         found += [one.explained for one in reports]

@@ -125,7 +125,7 @@ def run(options: argparse.Namespace) -> int:
 def _kills_or_next(options: argparse.Namespace, change: Change, screen: Screen) -> str:
     """Each OOM report with the change; of a recording without any, its last sample."""
     try:
-        source = read(options.path)
+        source = read(options.path, judged=False)
     except NoReport as error:
         if options.kill_allocating_task:
             raise

@@ -23,9 +23,9 @@ class Recorded:
     explained: Explained
 
 
-def explained(recording: Recording, facts: Facts) -> Iterator[Recorded]:
-    """All reports of a recording, in the order of the kernel's log; ``facts`` are what it says otherwise."""
-    said = tuple(answer(facts, visible)[:2])
+def explained(recording: Recording, facts: Facts | None) -> Iterator[Recorded]:
+    """All reports of a recording, in the order of the kernel's log; ``facts`` are what it says otherwise, if asked."""
+    said = tuple(answer(facts, visible)[:2]) if facts is not None else ()
     for found in explanations(recording):
         boot = recording.boots[found.at.boot - 1]
         found.report.place = replace(found.report.place, wall=_wall(boot, found.at.uptime_ms))

@@ -264,3 +264,30 @@ def test_growth_of_one_that_was_there_long_before_the_recording_may_be_certain_a
     scene.record(300)
     life = only(scene, b"leakd").worst
     assert (life.leaks, life.verdict.confidence) == (True, Confidence.HIGH)
+
+
+def test_a_bystander_that_grows_a_little_next_to_a_leak_is_only_suspected(scene: Scene) -> None:
+    scene.run(200, b"leakd", lambda t: 500 + 300 * t)
+    scene.run(201, b"beside", lambda t: 500 + 4 * t)
+    scene.record(100)
+    found = {growth.name: growth.worst for growth in growths(scene.flush().load())}
+    assert found[b"leakd"].leaks
+    assert found[b"beside"].verdict.shape is Shape.LEAK
+    assert not found[b"beside"].leaks
+    assert next(iter(found)) == b"leakd"
+
+
+def test_alone_it_is_told_as_likely(scene: Scene) -> None:
+    scene.run(201, b"beside", lambda t: 500 + 4 * t)
+    scene.record(100)
+    life = only(scene, b"beside").worst
+    assert (life.leaks, life.verdict.confidence) == (True, Confidence.MEDIUM)
+
+
+def test_a_large_leak_that_is_likely_comes_before_a_small_one_that_is_sure(scene: Scene) -> None:
+    scene.run(200, b"small", lambda t: 500 + 10 * t).started_ms = 0
+    scene.run(201, b"large", lambda t: 500 + 300 * t)
+    scene.record(100)
+    first, second = growths(scene.flush().load())
+    assert (first.name, first.worst.verdict.confidence) == (b"large", Confidence.MEDIUM)
+    assert (second.name, second.worst.verdict.confidence) == (b"small", Confidence.HIGH)

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from lastgasp.analysis.workload.drivers import Drivers
 
 STARVED = 0.5  # of the time that some task waited for memory
-RANK = {Confidence.LOW: 1, Confidence.MEDIUM: 2, Confidence.HIGH: 3}
+WEIGHT = {Confidence.LOW: 0.0, Confidence.MEDIUM: 0.25, Confidence.HIGH: 1.0}  # of growth, in the question of guilt
+DWARFED = 50  # times less than the greatest leak: a bystander that is no more than likely to leak
 AFTERMATH = 0.25  # of a life, behind an OOM kill
 SIGNAL = 0x7F  # of an exit code as wait(2) gives it
 YOUNG_MS = 600_000  # of a life that the recording saw begin
@@ -64,11 +65,11 @@ class Life:
     follows: Drivers | None = None  # what its growth was held against; filled in for those who leak or may leak
 
     @property
-    def rank(self) -> tuple[bool, int, int]:
-        """The guiltiest is the greatest: first who leaks beyond doubt, then everybody by how much moved."""
+    def rank(self) -> tuple[bool, float, int]:
+        """The guiltiest is the greatest: first who leaks, by how much and how surely; then everybody by what moved."""
         if self.leaks:
-            return True, RANK[self.verdict.confidence], self.verdict.grown
-        return False, 0, self.moved
+            return True, self.verdict.grown * WEIGHT[self.verdict.confidence], self.verdict.grown
+        return False, 0.0, self.moved
 
     @property
     def moved(self) -> int:
@@ -137,7 +138,17 @@ def growths(recording: Recording) -> list[Growth]:
             growth.leaking += life.verdict.shape is Shape.LEAK
             if life.rank > growth.worst.rank:
                 growth.worst = life
+    _acquit(found.values())
     return sorted(found.values(), key=lambda growth: growth.worst.rank, reverse=True)
+
+
+def _acquit(every: Iterable[Growth]) -> None:
+    """Next to a leak many times as large, what only likely leaks is a suspicion: who does anything grows a little."""
+    leaks = [growth.worst for growth in every if growth.worst.leaks]
+    most = max((life.verdict.grown for life in leaks), default=0)
+    for life in leaks:
+        if life.verdict.confidence is Confidence.MEDIUM and life.verdict.grown * DWARFED < most:
+            life.verdict = replace(life.verdict, confidence=Confidence.LOW)
 
 
 def life_of(recording: Recording, boot: int, pid: int, at_ms: int) -> Life | None:

@@ -57,8 +57,8 @@ def check_reset(checks: Checks, ring: Path, scenario: Scenario) -> None:
 
 
 def _guilty(checks: Checks, told: Told, scenario: Scenario) -> None:
-    """The answer of `lastgasp report` names who is guilty, whoever was killed."""
-    answer = " ".join(told.report["answer"])
+    """The first sentence of `lastgasp report` names who is guilty, whoever was killed."""
+    answer = told.report["answer"][0]
     checks.check(scenario.guilty in answer, f"the report names {scenario.guilty}: {answer}")
 
 

@@ -173,6 +173,9 @@ def test_nobody_leaks_is_said_with_what_everybody_did(scene: Scene) -> None:
     scene.run(200, b"steady", 900)
     scene.run(201, b"cached", lambda t: min(60 * t, 2400))
     scene.record(60)
+    short = "Nobody was seen to leak in 59 s, which is too short for most leaks: "
+    assert told(scene)[0] == f"{short}2 programs, 1 steady and 1 filled up and stopped."
+    scene.record(5)
     assert told(scene)[0] == "Nobody leaks: 2 programs, 1 steady and 1 filled up and stopped."
 
 

@@ -103,8 +103,8 @@ class Facts:
 
     @property
     def bad(self) -> bool:
-        """Is there anything to mend: a leak of whatever kind, or a kill?"""
-        return bool(self.leaks or self.machine_leaks or self.counts or self.ooms)
+        """Is there anything to mend: a leak of whatever kind, a kill, or memory that ran out without one?"""
+        return bool(self.leaks or self.machine_leaks or self.counts or self.ooms or self.squeezes or self.refusals)
 
     @property
     def suspicions(self) -> list[Growth]:

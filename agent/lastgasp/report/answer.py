@@ -22,6 +22,7 @@ __all__ = ["answer", "main_place", "mapping_name", "since", "unlike"]
 
 Text = Callable[[bytes], str]
 DOES = {Confidence.LOW: "may leak", Confidence.MEDIUM: "probably leaks", Confidence.HIGH: "leaks"}
+BRIEF_MS = 60_000
 SUSPICIOUS_BYTES = 256 * 1024  # growth that is worth a suspicion in the answer
 
 
@@ -136,7 +137,12 @@ def _nobody(facts: Facts) -> str:
             parts.append(f"{number} {'under slight suspicion' if shape is Shape.LEAK else shape}")
     if unjudged:
         parts.append(f"{unjudged} seen too briefly to tell")
-    return f"Nobody leaks: {units.count(programs.total, 'program')}, {_list(parts)}."
+    lead = "Nobody leaks"
+    if any(growth.worst.verdict.shape is Shape.LEAK for growth in facts.growth):
+        lead += " beyond doubt"
+    if span.recorded_ms < BRIEF_MS:
+        lead = f"Nobody was seen to leak in {units.duration(span.recorded_ms)}, which is too short for most leaks"
+    return f"{lead}: {units.count(programs.total, 'program')}, {_list(parts)}."
 
 
 def _kills(facts: Facts, leaker: Life | None, text: Text, told: bool) -> list[str]:

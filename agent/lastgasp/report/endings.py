@@ -29,7 +29,8 @@ def _squeeze(facts: Facts, one: Squeeze, text: Text) -> str:
 def _refusal(facts: Facts, one: Refusal, text: Text) -> str:
     free = f" while {units.size(one.available_bytes)} were available" if one.available_bytes is not None else ""
     return (
-        f"From {units.near(one.first, facts.span)} on programs were refused memory{free}: vm.overcommit_memory is 2,"
+        f"From {units.near(one.first, facts.span)} on programs were most likely refused memory{free}:"
+        f" vm.overcommit_memory is 2,"
         f" and what the kernel had promised (Committed_AS, {units.size(one.committed_bytes)}) was at its limit"
         f" (CommitLimit, {units.size(one.limit_bytes)}).{_takers(one.takers, text)}"
     )

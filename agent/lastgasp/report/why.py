@@ -5,7 +5,6 @@ from __future__ import annotations
 from lastgasp.analysis.advice.piece import Evidence, Leak
 from lastgasp.analysis.advice.together import main_event, together
 from lastgasp.analysis.facts import Facts
-from lastgasp.analysis.oom.before import took
 from lastgasp.analysis.oom.cause import Case, End
 from lastgasp.analysis.oom.culprit import By
 from lastgasp.analysis.oom.kills import Explanation
@@ -61,13 +60,11 @@ def took_much(one: Explanation, span: Span, text: Text) -> str | None:
     before, culprit = one.before, one.culprit
     if before is None:
         return None
-    at_ms = before.at.uptime_ms
-    taken = [(took(life, at_ms), life.name, f"{text(life.name)} (pid {life.pid})") for life in before.also]
-    taken += [(other.to_bytes - other.from_bytes, other.name.encode(), other.name) for other in before.elsewhere]
     # So much of that name is told already: or it is the same memory, that of a child between vfork and exec.
-    told = (culprit.bytes, culprit.name) if culprit is not None else None
-    others = sorted((one for one in taken if one[:2] != told), reverse=True)
-    said = [f"{name} took {units.size(size)}" for size, _, name in others[:ALSO]]
+    told = (culprit.name, culprit.bytes) if culprit is not None else None
+    others = [one for one in before.taken if (one.name, one.bytes) != told]
+    others.sort(key=lambda one: one.bytes, reverse=True)
+    said = [f"{who(one.name, one.pid, text)} took {units.size(one.bytes)}" for one in others[:ALSO]]
     return f"In the {units.duration(before.recorded_ms)} before, {' and '.join(said)}." if said else None
 
 

@@ -18,7 +18,8 @@ from lastgasp.analysis.identity import process_at
 from lastgasp.analysis.memory import ANONYMOUS, KB, SHARED, KernelGrowth, owned, owned_until
 from lastgasp.analysis.oom.cause import Case, OomCause, inner
 from lastgasp.analysis.oom.holders import held_kb
-from lastgasp.analysis.oom.minutes import LAST_MS, Happened, Load, happened, loads
+from lastgasp.analysis.oom.minutes import Happened, Load, happened, loads
+from lastgasp.analysis.oom.taken import Taken, taken, took
 from lastgasp.analysis.shape.trend import Shape
 from lastgasp.analysis.times import Moment, moment
 from lastgasp.analysis.where import Mappings
@@ -89,7 +90,7 @@ class Before:
     curve: tuple[int | None, ...]  # its size at the ends of CELLS equal stretches up to the report
     available: tuple[int | None, ...]  # MemAvailable (MemFree where the kernel has none), the same
     also: tuple[Life, ...]  # others that leak, or took much in this time
-    elsewhere: tuple[KernelGrowth, ...]  # other memory of no process that took much in this time
+    taken: tuple[Taken, ...]  # who took much in this time, and what is no process's; the last of it first
     happened: tuple[Happened, ...]  # in the last minutes
     loads: tuple[Load, ...]  # work that changed much in the last minutes
 
@@ -162,10 +163,10 @@ def before(past: Past, at_ms: int, report: Report, choice: Choice, cause: OomCau
         also=tuple(
             other for other in lives if other is not life and (other.leaks or took(other, at_ms) >= WEIGHTY * room)
         ),
-        elsewhere=tuple(
-            other
-            for other in others
-            if other is not machine and cause.case != Case.GROUP and other.to_bytes - other.from_bytes >= WEIGHTY * room
+        taken=tuple(
+            one
+            for one in taken(boot, at_ms, lives, [] if cause.case == Case.GROUP else others, past.owned)
+            if one.bytes >= WEIGHTY * room
         ),
         happened=tuple(happened(boots, index, at_ms)),
         loads=tuple(loads(boot, at_ms)),
@@ -269,11 +270,6 @@ def _blame(
         return Finding.UNKNOWN, None, None
     life = max(held, key=lambda one: (one.rank, one.to_bytes))
     return OF_SHAPE[life.verdict.shape], life, None
-
-
-def took(life: Life, at_ms: int) -> int:
-    """What it holds more than at its first sample; all of it where it started in the last minutes."""
-    return life.to_bytes if life.started and life.first.uptime_ms > at_ms - LAST_MS else life.change
 
 
 def _finding(growth: KernelGrowth) -> Finding:

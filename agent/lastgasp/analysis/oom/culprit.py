@@ -10,13 +10,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from lastgasp.analysis.memory import SHARED
-from lastgasp.analysis.oom.before import Before, took
+from lastgasp.analysis.memory import SHARED, UNACCOUNTED
+from lastgasp.analysis.oom.before import Before
 from lastgasp.analysis.oom.cause import Case, OomCause, inner
 from lastgasp.analysis.oom.memory import Part
 from lastgasp.oom.choice import Choice
 
 KB = 1024
+LATE_COUNTS = 0.25  # of what the greatest took, or held
 KERNEL_MEMORY = "memory of the kernel"
 
 
@@ -62,22 +63,19 @@ def culprit(cause: OomCause, choice: Choice, before: Before | None) -> Culprit |
 
 
 def _by_taken(before: Before, victim: int | None) -> Culprit | None:
-    """Who took most; only a part of the memory that counts is in ``also`` and ``elsewhere``."""
-    found = []
-    at_ms = before.at.uptime_ms
-    for life in ([before.program] if before.program is not None else []) + list(before.also):
-        size = took(life, at_ms)
-        found.append(Culprit(life.name, life.pid, True, By.TAKEN, size, before.recorded_ms, life.pid == victim))
-    found += [
-        Culprit(one.name.encode(), None, False, By.TAKEN, one.to_bytes - one.from_bytes, before.recorded_ms, False)
-        for one in before.elsewhere
-    ]
-    most = max(found, key=lambda one: one.bytes, default=None)
-    if most is None or most.bytes <= 0:
+    """Who used up most of the last of it, if that is much of what somebody took; else who took most in all."""
+    most = max(before.taken, key=lambda one: one.bytes, default=None)
+    if most is None:
         return None
-    # One who was large before it was recorded, and hardly grew since, is not told by what it took.
+    # What nobody accounts for may be the swap of others, kept in compressed RAM.
+    last = next((one for one in before.taken if one.name != UNACCOUNTED.encode()), most)
+    one = last if last.late >= LATE_COUNTS * most.bytes else most
+    # One who was large before it was recorded, and hardly grew since, is not told by what others took.
     held = before.program.to_bytes if before.program is not None else 0
-    return most if most.bytes >= held / 2 else None
+    if one.bytes < held / 2 and one.late < LATE_COUNTS * held:
+        return None
+    program = one.pid is not None
+    return Culprit(one.name, one.pid, program, By.TAKEN, one.bytes, before.recorded_ms, program and one.pid == victim)
 
 
 def _by_held(cause: OomCause, choice: Choice, victim: int | None) -> Culprit | None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from lastgasp.analysis.growth import Life
 from lastgasp.analysis.memory import SHARED, SLAB, UNACCOUNTED, KernelGrowth
-from lastgasp.analysis.oom.before import Before, Finding, took
+from lastgasp.analysis.oom.before import Before, Finding
 from lastgasp.analysis.oom.minutes import LAST_MS, STARTED, Happened
+from lastgasp.analysis.oom.taken import took
 from lastgasp.analysis.shape.trend import Confidence, Shape, Verdict
 from lastgasp.analysis.times import Span
 from lastgasp.report import units

@@ -150,7 +150,71 @@ def test_two_real_recordings_of_one_guest(folder: Path) -> None:
     for number, name in enumerate(("armhf-6.1-adj-down", "armhf-6.1-protected-leaker")):
         (folder / f"{number}.ring.gz").write_bytes((RECORDINGS / f"{name}.ring.gz").read_bytes())
     text = golden("real", lastgasp(folder, "diff", "0.ring.gz", "1.ring.gz"))
-    assert text.startswith("No program needs or leaks more than before.\n2 OOM kills")
+    assert text.startswith(
+        "2 OOM kills in 28 s of NEW, 1 in 29 s of OLD.\nNo program needs or leaks more than before.\n"
+    )
+    assert "oom_score_adj of leaker: -800 → -1000" in text
+    assert "nothing that was recorded" not in text
+
+
+def real(one: str, other: str, *more: str) -> str:
+    done = lastgasp(RECORDINGS, "diff", one, other, *more)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert all(columns(line) <= WIDTH for line in done.stdout.decode().splitlines()) or more
+    return done.stdout.decode()
+
+
+def told(page: str) -> str:
+    return " ".join(page.split())
+
+
+def test_a_new_program_that_leaks_is_worse_and_leads() -> None:
+    page = told(real("real/sound.ring.gz", "real/programs.ring.gz"))
+    assert page.startswith(
+        "historyd is new and leaks 40.9 MB/h (high confidence); 83 OOM kills in 45 min 13 s of NEW, 64"
+    )
+    assert "No program" not in page
+    assert "sampled every: 5 s → 1 s" in page
+    assert "nothing that was recorded" not in page
+    found = json.loads(real("real/sound.ring.gz", "real/programs.ring.gz", "--json"))
+    assert found["conditions"]["interval_ms"] == [5000, 1000]
+    historyd = found["programs"][0]
+    assert (historyd["name"], historyd["presence"], historyd["worse"]) == ("historyd", "new", True)
+    report = json.loads(lastgasp(RECORDINGS, "report", "real/programs.ring.gz", "--json").stdout)["recordings"][0]
+    sure = {one["name"]: one["worst"]["verdict"]["confidence"] for one in report["growth"]}
+    new = {one["name"]: one["slope"] for one in found["programs"] if one["presence"] == "new" and one["slope"]}
+    assert {name: slope["confidence"] for name, slope in new.items()} == {name: sure[name] for name in new}
+
+
+def test_oom_kills_that_are_more_stand_in_the_first_sentence_with_who_leaks() -> None:
+    page = told(real("armhf-6.1-tune.ring.gz", "armhf-6.1-protected-leaker.ring.gz"))
+    assert page.startswith(
+        "leaker is new and leaks 231 MB/min (medium confidence); 2 OOM kills in 28 s of NEW, 1 in 14 s"
+    )
+
+
+def test_programs_seen_too_briefly_are_not_said_to_be_as_before() -> None:
+    page = told(real("endings/armhf-6.1-overcommit-2.ring.gz", "endings/arm64-6.1-panic.ring.gz"))
+    assert page.startswith("No program can be compared: on one side at least, all ran for less than 10 s.")
+    assert "9 programs ran too briefly to compare" in page
+    assert "as before" not in page
+
+
+def test_a_side_of_several_machines_is_said_to_be_one() -> None:
+    page = told(real("oom", "oom"))
+    assert "6 recordings: lastgasp-real, Debian GNU/Linux 12 (bookworm), Linux 6.18.44, 23.5 GB RAM" in page
+    assert "5 recordings: bed, Linux 6.1.0-50-armmp, 45.2 MB RAM" in page
+    assert "the runs of OLD and NEW are not of one machine and firmware" in page
+    assert "nothing that was recorded" not in page
+
+
+def test_devices_of_one_kind_are_one_machine_of_several_hosts(folder: Path) -> None:
+    (folder / "bench").mkdir()
+    for number in range(3):
+        device(folder / "bench" / f"{number}.lgr", "2025.02", old_firmware, minutes=3, host=f"bench-{number}")
+    page = told(lastgasp(folder, "diff", "bench", "bench").stdout.decode())
+    assert "3 boots, 3 hosts, Buildroot 2025.02" in page
+    assert "nothing that was recorded: same firmware and settings" in page
 
 
 @pytest.mark.parametrize("story", sorted(STORIES))

@@ -82,10 +82,17 @@ def _json(compared: Comparison, old: str, new: str) -> str:
         "new": _described(new, compared.new),
         "conditions": plain(compared.conditions),
         "programs": [
-            {"worse": one.worse, "better": one.better, "changed": one.changed, **_fields(one)}
+            {
+                "worse": one.worse,
+                "better": one.better,
+                "changed": one.changed,
+                "too_brief": one.too_brief,
+                **_fields(one),
+            }
             for one in compared.programs
         ],
         "machine": [{"worse": item.worse, "changed": item.changed, **_fields(item)} for item in compared.machine],
+        "adjusted": plain(compared.adjusted),
     }
     return json.dumps(found, indent=1) + "\n"
 

@@ -1,4 +1,4 @@
-"""Did both sides run under the same conditions: the same machine, the same settings, the same work, as long?
+"""Did both sides run under the same conditions: the same machine, settings and work, sampled as often and for as long?
 
 A difference of firmware is what a comparison is for. One of RAM, of the work done or of the time recorded explains
 differences of memory without any change of a program: such doubts make every finding less sure.
@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 from enum import StrEnum
+from statistics import median
 
 from lastgasp.analysis.compare.sides import Side
 from lastgasp.analysis.workload.counters import Work, counters
 
 HOUR_MS = 3_600_000
 OTHER_LENGTH = 3  # times as long
+OTHER_INTERVAL = 1.5  # times as long from one sample to the next
 OTHER_WORK = 2.0  # times as much work an hour
 COMPARED = (
     "kernel",
@@ -26,6 +28,7 @@ COMPARED = (
     "agent",
 )  # of the "machine" event; os.*, vm.* too
 HARD = ("total_kb", "page_size", "machine")  # with these another, memory is not comparable
+ONE_SIDE = (*HARD, "kernel", "build")  # the same in all runs of a side, and os.* too: it is one firmware
 # Work whose amount the outside decides, and how much of it an hour is worth a word. Reading from disk is none: a
 # machine that is short of memory reads its files again and again.
 WORKS = {
@@ -41,6 +44,7 @@ class Doubt(StrEnum):
     """Why a difference may be none of the firmware's."""
 
     MACHINE = "another machine"
+    MIXED = "a side of several machines or firmwares"
     WORK = "not the same work"
     LENGTH = "not recorded for as long"
 
@@ -75,6 +79,8 @@ class Conditions:
     settings: list[Setting]
     work: list[WorkDone]
     doubts: list[Doubt]
+    interval_ms: tuple[int, int] | None  # usual distance of samples, where it is another; peaks in between are not seen
+    mixed: tuple[list[str], list[str]]  # what runs of OLD, and of NEW, disagree on
 
 
 def conditions(old: Side, new: Side) -> Conditions:
@@ -82,14 +88,30 @@ def conditions(old: Side, new: Side) -> Conditions:
     settings = _settings(old, new)
     work = _work(old, new)
     doubts = []
+    mixed = _mixed(old), _mixed(new)
     if any(setting.name in HARD for setting in settings):
         doubts.append(Doubt.MACHINE)
+    if any(mixed):
+        doubts.append(Doubt.MIXED)
     if work:
         doubts.append(Doubt.WORK)
     short, long = sorted((old.longest_ms, new.longest_ms))
     if long > OTHER_LENGTH * short:
         doubts.append(Doubt.LENGTH)
-    return Conditions(settings, work, doubts)
+    return Conditions(settings, work, doubts, _interval(old, new), mixed)
+
+
+def _interval(old: Side, new: Side) -> tuple[int, int] | None:
+    known = [[facts.span.interval_ms for facts in side.facts if facts.span.interval_ms] for side in (old, new)]
+    if not all(known):
+        return None
+    before, after = (round(median(side)) for side in known)
+    return (before, after) if max(before, after) >= OTHER_INTERVAL * min(before, after) else None
+
+
+def _mixed(side: Side) -> list[str]:
+    told = _told(side)
+    return [name for name in told if len(told[name]) > 1 and (name in ONE_SIDE or name.startswith("os."))]
 
 
 def _settings(old: Side, new: Side) -> list[Setting]:

@@ -10,7 +10,7 @@ from lastgasp.analysis.compare.match import matched
 from lastgasp.analysis.compare.noise import COUNT, MEMORY, PEAK, Change, compare
 from lastgasp.analysis.compare.places import PlaceChange, places
 from lastgasp.analysis.compare.sides import Runs, Side
-from lastgasp.analysis.compare.slopes import Evidence, Slope, Turn, slope
+from lastgasp.analysis.compare.slopes import Evidence, Slope, Turn, appeared, slope
 from lastgasp.analysis.shape.trend import QUIET_BYTES
 
 LASTING = 0.5  # of the recorded time: who ran for less comes and goes
@@ -56,8 +56,20 @@ class ProgramDiff:
         return self.presence is not Presence.BOTH or bool(self.memory) or moved or turned
 
     @property
+    def too_brief(self) -> bool:
+        """Did it run on both sides, but on one of them too briefly to be compared at all?"""
+        measured = (self.steady, self.peak, self.slope)
+        return self.presence is Presence.BOTH and all(one is None for one in measured)
+
+    @property
+    def suspect(self) -> bool:
+        """May it need or leak more than before, but not beyond suspicion?"""
+        leaks = self.slope is not None and self.slope.turn in (Turn.BEGAN, Turn.FASTER)
+        return not self.worse and (leaks or any(change.by > 0 for change in self.memory))
+
+    @property
     def worse(self) -> bool:
-        """Does it need more than before, or leak more, beyond suspicion?"""
+        """Does it need more than before, or leak more, beyond suspicion? A new one: does it leak?"""
         leaks = self.slope is not None and self.slope.sure and self.slope.turn in (Turn.BEGAN, Turn.FASTER)
         return leaks or any(change.sure and change.by > 0 for change in self.memory)
 
@@ -121,8 +133,7 @@ def _one(old: Side, new: Side, before: Runs | None, after: Runs | None) -> Progr
     assert runs is not None  # one of the two
     levels = runs.steady()
     size = max(level.value for level in levels) if levels else max(run.use.memory.peak.value for run in runs.runs)
-    none = Evidence([], 0, False, 0)
-    leak = slope(none, _evidence(runs), QUIET_BYTES) if after is not None else None
+    leak = appeared(_evidence(runs)) if after is not None else None
     presence = Presence.NEW if after is not None else Presence.GONE
     lasting = _lasting(side, runs)
     return ProgramDiff(runs.name, None, presence, lasting, size, None, None, None, None, None, None, leak)

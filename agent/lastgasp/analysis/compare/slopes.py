@@ -18,6 +18,7 @@ CALM, VERY_CALM = 4.0, 12.0  # times what the other side moves anyway: less grow
 SEEN = 2.0  # times what is quiet: a side could have seen a leak that would have grown by so much
 FASTER = 1.5  # times the rate
 MUCH_FASTER = 2.5
+SELDOM = 0.5  # a leak in less of the recordings is less sure
 RANK = (Confidence.LOW, Confidence.MEDIUM, Confidence.HIGH)
 
 
@@ -71,9 +72,18 @@ def slope(old: Evidence, new: Evidence, quiet: float, doubts: int = 0) -> Slope 
     could = rate * other.longest_ms / 1000 >= SEEN * quiet and grown >= CALM * other.unrest and not other.suspected
     turn = Turn.BEGAN if after is not None else Turn.ENDED
     share = len(leaking.leaks) / max(leaking.recordings, 1)
-    more = (share < 0.5) + (grown < VERY_CALM * other.unrest)
+    more = (share < SELDOM) + (grown < VERY_CALM * other.unrest)
     confidence = lowered(_confidence(leaking.leaks), doubts + more) if could else Confidence.LOW
     return Slope(turn, before, after, confidence, not could)
+
+
+def appeared(new: Evidence) -> Slope | None:
+    """Of a program that OLD did not have: as sure as the report is that it leaks, whatever OLD could have shown."""
+    rate = _rate(new.leaks)
+    if rate is None:
+        return None
+    seldom = len(new.leaks) < SELDOM * max(new.recordings, 1)
+    return Slope(Turn.BEGAN, None, rate, lowered(_confidence(new.leaks), seldom), False)
 
 
 def _both(old: Evidence, new: Evidence, before: float, after: float, doubts: int) -> Slope:

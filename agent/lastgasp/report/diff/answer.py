@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from lastgasp.analysis.compare.conditions import Doubt, WorkDone
 from lastgasp.analysis.compare.diff import Comparison
+from lastgasp.analysis.compare.levels import STEADY_LEAST_MS
 from lastgasp.analysis.compare.machine import AVAILABLE
 from lastgasp.analysis.compare.noise import Change
 from lastgasp.analysis.compare.programs import Presence, ProgramDiff
@@ -30,38 +31,77 @@ def answer(compared: Comparison, text: Text) -> list[str]:
     found = []
     worse, better = compared.worse, compared.better
     if worse:
-        found.append(f"{_phrase(worse[0], compared, text)}.")
+        kills = f"; {_more_kills(compared)}" if compared.more_kills else ""
+        found.append(f"{_phrase(worse[0], compared, text)}{kills}.")
         found += [f"{_phrase(one, compared, text)}." for one in worse[1:NAMED]]
         if worse[NAMED:]:
-            found.append(f"{units.count(len(worse) - NAMED, 'more program')} need or leak more.")
+            rest = len(worse) - NAMED
+            found.append(
+                f"{units.count(rest, 'more program')} {'needs or leaks' if rest == 1 else 'need or leak'} more."
+            )
+    elif compared.more_kills:
+        found.append(f"{_more_kills(compared)}.")
     found += _machine(compared)
-    found += _kills(compared)
-    added = [one for one in compared.programs if one.presence is Presence.NEW and one.lasting]
+    found += _fewer(compared)
+    told = worse[:NAMED]
+    added = [one for one in compared.programs if one.presence is Presence.NEW and one.lasting and one not in told]
     if added:
         names = [f"{text(one.name)} ({units.size(one.bytes)})" for one in added[:NAMED]]
-        found.append(f"New: {listed(names, len(added) - NAMED)}.")
+        also = "Also new" if any(one.presence is Presence.NEW for one in told) else "New"
+        found.append(f"{also}: {listed(names, len(added) - NAMED)}.")
     if better:
         found.append(f"{_phrase(better[0], compared, text)}.")
         if better[1:]:
-            found.append(f"{units.count(len(better) - 1, 'more program')} need or leak less.")
+            rest = len(better) - 1
+            found.append(
+                f"{units.count(rest, 'more program')} {'needs or leaks' if rest == 1 else 'need or leak'} less."
+            )
     if not found:
-        both = sum(one.presence is Presence.BOTH for one in compared.programs)
-        same = units.count(both, "program")
-        found.append(
-            f"Nothing changed beyond noise: {same} and the machine's memory are as before." if both else _none()
-        )
+        found.append(_nothing(compared))
     elif not worse and not any(item.worse for item in compared.machine):
-        found.insert(0, "No program needs or leaks more than before.")
+        found.insert(1 if compared.more_kills else 0, _none_worse(compared))
     doubt = _doubt(compared)
     return [*found, doubt] if doubt else found
 
 
-def _none() -> str:
-    return "Nothing can be compared: no program is in both recordings."
+def _nothing(compared: Comparison) -> str:
+    """Nothing to tell: as before, or not comparable?"""
+    both = [one for one in compared.programs if one.presence is Presence.BOTH]
+    alike = sum(not one.too_brief for one in both)
+    if not alike:
+        return _not_compared(both)
+    same = units.count(alike, "program")
+    same += (
+        " and the machine's memory are as before" if compared.machine else f" {'is' if alike == 1 else 'are'} as before"
+    )
+    unknown = too_brief(len(both) - alike)
+    return f"Nothing changed beyond noise: {same}{f'; {unknown}' if unknown else ''}."
+
+
+def _not_compared(both: Sequence[ProgramDiff]) -> str:
+    if not both:
+        return "Nothing can be compared: no program is in both recordings."
+    return f"No program can be compared: on one side at least, all ran for less than {units.duration(STEADY_LEAST_MS)}."
+
+
+def too_brief(number: int) -> str:
+    """3 programs ran too briefly to compare; empty: there is none."""
+    return f"{units.count(number, 'program')} ran too briefly to compare" if number else ""
+
+
+def _none_worse(compared: Comparison) -> str:
+    both = [one for one in compared.programs if one.presence is Presence.BOTH]
+    if not both or all(one.too_brief for one in both):
+        return _not_compared(both)
+    surely = " beyond doubt" if any(one.suspect for one in compared.programs) else ""
+    has = " that both have" if any(one.presence is Presence.NEW and one.lasting for one in compared.programs) else ""
+    return f"No program{has} needs or leaks more than before{surely}."
 
 
 def _phrase(one: ProgramDiff, compared: Comparison, text: Text) -> str:
     """sensord needs 3.1 MB more (8.2 MB → 11.3 MB, high confidence), and now leaks 41 kB/min"""
+    if one.presence is Presence.NEW and one.slope is not None:
+        return f"{text(one.name)} is new and {leak(one.slope, compared, new=True)}"
     parts = []
     if one.steady is not None and one.steady.sure:
         parts.append(f"needs {_more(one.steady)}")
@@ -82,14 +122,14 @@ def _sizes(change: Change) -> str:
     return f"{units.size(change.old)} → {units.size(change.new)}, {change.confidence} confidence"
 
 
-def leak(slope: Slope, compared: Comparison, sure: bool = True) -> str:
-    """now leaks 41 kB/min (high confidence)"""
+def leak(slope: Slope, compared: Comparison, sure: bool = True, new: bool = False) -> str:
+    """now leaks 41 kB/min (high confidence); ``new``: OLD did not have it"""
     recorded_ms = compared.new.longest_ms
     rates = [None if per_s is None else units.rate(per_s, recorded_ms) for per_s in (slope.old_per_s, slope.new_per_s)]
     how = f", {slope.confidence} confidence" if sure else ""
     confidence = f" ({how[2:]})" if sure else ""
     if slope.turn is Turn.BEGAN:
-        return f"{'leaks' if slope.unseen else slope.turn} {rates[1]}{confidence}"
+        return f"{'leaks' if slope.unseen or new else slope.turn} {rates[1]}{confidence}"
     if slope.turn is Turn.ENDED:
         return f"{'does not seem to leak' if slope.unseen else slope.turn} ({rates[0]} before{how})"
     return f"{slope.turn}: {rates[0]} → {rates[1]}{confidence}"
@@ -108,17 +148,24 @@ def _machine(compared: Comparison) -> list[str]:
     return found[:NAMED]
 
 
-def _kills(compared: Comparison) -> list[str]:
+def _more_kills(compared: Comparison) -> str:
+    return _times("OOM kill", compared.old.kills, compared.new.kills, compared)
+
+
+def _fewer(compared: Comparison) -> list[str]:
+    """OOM kills that are less, and reboots; OOM kills that are more stand in the first sentence."""
     found = []
-    for name, before, after in (
-        ("OOM kill", compared.old.kills, compared.new.kills),
-        ("reboot", compared.old.reboots, compared.new.reboots),
-    ):
-        if before != after:
-            in_old = f"{before:,}" if before else "none"
-            times = [units.duration(side.recorded_ms) for side in (compared.old, compared.new)]
-            found.append(f"{units.count(after, name)} in {times[1]} of NEW; OLD had {in_old} in {times[0]}.")
+    if compared.new.kills < compared.old.kills:
+        found.append(f"{_times('OOM kill', compared.old.kills, compared.new.kills, compared)}.")
+    if compared.new.reboots != compared.old.reboots:
+        found.append(f"{_times('reboot', compared.old.reboots, compared.new.reboots, compared)}.")
     return found
+
+
+def _times(name: str, before: int, after: int, compared: Comparison) -> str:
+    """2 OOM kills in 28 s of NEW, 1 in 14 s of OLD"""
+    in_old, in_new = (units.duration(side.recorded_ms) for side in (compared.old, compared.new))
+    return f"{units.count(after, name)} in {in_new} of NEW, {f'{before:,}' if before else 'none'} in {in_old} of OLD"
 
 
 def _doubt(compared: Comparison) -> str | None:
@@ -131,6 +178,9 @@ def _doubt(compared: Comparison) -> str | None:
         elif doubt is Doubt.LENGTH:
             times = [units.duration(side.longest_ms) for side in (compared.old, compared.new)]
             said.append(f"OLD was recorded for {times[0]} and NEW for {times[1]}")
+        elif doubt is Doubt.MIXED:
+            sides = [label for label, mixed in zip(("OLD", "NEW"), compared.conditions.mixed, strict=True) if mixed]
+            said.append(f"the runs of {listed(sides)} are not of one machine and firmware")
         else:
             said.append("they are different machines")
     if not said:

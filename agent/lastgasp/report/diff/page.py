@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from lastgasp.analysis.compare.conditions import Doubt
@@ -11,10 +12,11 @@ from lastgasp.analysis.compare.noise import Change
 from lastgasp.analysis.compare.programs import Presence, ProgramDiff
 from lastgasp.analysis.compare.sides import Side
 from lastgasp.analysis.compare.slopes import Turn
+from lastgasp.analysis.facts import Machine
 from lastgasp.analysis.workload.counters import Work
 from lastgasp.report import units
 from lastgasp.report.answer import mapping_name
-from lastgasp.report.diff.answer import PLURAL, Text, answer, leak, listed, next_steps
+from lastgasp.report.diff.answer import PLURAL, Text, answer, leak, listed, next_steps, too_brief
 from lastgasp.report.screen import Screen
 from lastgasp.report.visible import fit
 
@@ -22,15 +24,16 @@ ROWS = 12
 LISTED = 6  # new or gone programs
 NAMES = 20
 VALUES = 60
+KINDS = 3  # of machines or firmwares on one side
+ADJUSTED = 5
 BYTES = (Work.BYTES_IN, Work.BYTES_WRITTEN)
 KNOWN = {"total_kb": "RAM", "os.pretty_name": "firmware", "agent": "lastgasp"}
 
 
 def draw(screen: Screen, compared: Comparison, old: str, new: str) -> None:
     """The whole page; ``old`` and ``new`` are the paths as they were given."""
-    bad = bool(compared.worse) or any(item.worse for item in compared.machine)
     for number, said in enumerate(answer(compared, screen.text)):
-        screen.wrap(said, "", "", ("bad" if bad else "good") if not number else "")
+        screen.wrap(said, "", "", ("bad" if compared.bad else "good") if not number else "")
     screen.line()
     _side(screen, "OLD", old, compared.old)
     _side(screen, "NEW", new, compared.new)
@@ -47,13 +50,34 @@ def _side(screen: Screen, label: str, path: str, side: Side) -> None:
     if len(side.recordings) > 1:
         parts.append(units.count(len(side.recordings), "recording"))
     parts.append(units.count(side.boots, "boot"))
-    machine = side.facts[-1].machine
-    parts += [screen.text(value) for value in (machine.host, machine.system) if value]
+    kinds = Counter(_kind(facts.machine) for facts in side.facts)
+    if len(kinds) == 1:
+        parts += _machine(screen, side.facts[-1].machine, len({facts.machine.host for facts in side.facts}))
+    screen.wrap(f"{label}     {screen.text(path)}: {', '.join(parts)}", "", "        ")
+    if len(kinds) == 1:
+        return
+    for kind, number in kinds.most_common(KINDS):
+        of = [facts.machine for facts in side.facts if _kind(facts.machine) == kind]
+        told = ", ".join(_machine(screen, of[-1], len({machine.host for machine in of}))) or "unknown machine"
+        screen.wrap(f"{units.count(number, 'recording')}: {told}", "        ", "          ")
+    if len(kinds) > KINDS:
+        screen.line(f"        {units.count(len(kinds) - KINDS, 'other kind')} of machine or firmware more")
+
+
+def _kind(machine: Machine) -> tuple[object, ...]:
+    """What runs of one firmware on one kind of machine have in common."""
+    return machine.system, machine.kernel, machine.architecture, machine.total_bytes, machine.page_size
+
+
+def _machine(screen: Screen, machine: Machine, hosts: int) -> list[str]:
+    parts = [units.count(hosts, "host")] if hosts > 1 else [screen.text(machine.host)] if machine.host else []
+    if machine.system:
+        parts.append(screen.text(machine.system))
     if machine.kernel:
         parts.append(f"Linux {screen.text(machine.kernel)}")
     if machine.total_bytes:
         parts.append(f"{units.size(machine.total_bytes)} RAM")
-    screen.wrap(f"{label}     {screen.text(path)}: {', '.join(parts)}", "", "        ")
+    return parts
 
 
 def _conditions(screen: Screen, compared: Comparison) -> None:
@@ -72,8 +96,20 @@ def _conditions(screen: Screen, compared: Comparison) -> None:
     if Doubt.LENGTH in known.doubts:
         times = [units.duration(side.longest_ms) for side in (compared.old, compared.new)]
         screen.line(f"  recorded: {times[0]} → {times[1]}")
-    if not known.settings and not known.doubts:
-        screen.line("  nothing that was recorded: the same firmware, settings, work and length", "dim")
+    if known.interval_ms is not None:
+        every = [units.duration(round(ms, -1)) for ms in known.interval_ms]
+        screen.line(f"  sampled every: {every[0]} → {every[1]}")
+    for one in compared.adjusted[:ADJUSTED]:
+        screen.wrap(f"oom_score_adj of {screen.text(one.name)}: {one.old} → {one.new}", "  ", "    ")
+    if compared.adjusted[ADJUSTED:]:
+        screen.line(f"  oom_score_adj of {units.count(len(compared.adjusted) - ADJUSTED, 'more program')}", "dim")
+    for label, mixed in zip(("OLD", "NEW"), known.mixed, strict=True):
+        if mixed:
+            names = [KNOWN.get(name, screen.text(name)) for name in mixed[:LISTED]]
+            screen.wrap(f"among the runs of {label}: {listed(names, len(mixed) - LISTED)}", "  ", "    ")
+    same = not known.settings and not known.doubts and known.interval_ms is None and not compared.adjusted
+    if same:
+        screen.wrap("nothing that was recorded: same firmware and settings, like work and length", "  ", "    ", "dim")
 
 
 def _values(name: str, raw: Sequence[bytes], text: Text) -> str:
@@ -107,14 +143,19 @@ def _programs(screen: Screen, compared: Comparison) -> None:
             screen.wrap(f"{label}: {listed(names, len(lasting) - LISTED)}", "  ", "    ")
             for one in lasting[:LISTED]:
                 if one.slope is not None:
-                    screen.line(f"    {screen.text(one.name)} {leak(one.slope, compared)}")
+                    said = f"{screen.text(one.name)} {leak(one.slope, compared, new=presence is Presence.NEW)}"
+                    screen.wrap(said, "    ", "      ", "bad" if one.worse else "")
+    brief_both = sum(one.too_brief and not one.changed for one in both)
+    as_before = len(both) - len(shown) - brief_both
     rest = []
-    if len(both) > len(shown):
-        rest.append(f"{units.count(len(both) - len(shown), 'program')} as before")
+    if as_before:
+        rest.append(f"{units.count(as_before, 'program')} as before")
+    if brief_both:
+        rest.append(too_brief(brief_both))
     if brief:
         rest.append(f"{brief:,} that ran for a while on one side only")
     if rest:
-        screen.line(f"  {', '.join(rest)}", "dim")
+        screen.wrap(", ".join(rest), "  ", "    ", "dim")
     if not compared.programs:
         screen.line("  unknown: the recordings know no process")
 

@@ -8,6 +8,7 @@ import pytest
 
 from lastgasp.analysis.facts import Facts, gather
 from lastgasp.analysis.oom.before import Finding
+from lastgasp.analysis.oom.culprit import By
 from lastgasp.analysis.shape.verdict import Shape
 from lastgasp.report.answer import answer, unlike
 from lastgasp.report.leaks import Question
@@ -43,7 +44,8 @@ def agree(facts: Facts, events: list[Recorded]) -> int:
         first = headline(kill, visible)
         told_first = ([first] if first else []) + why(kill, visible)
         assert of_report[: len(told_first)] == told_first
-        assert (first is None) == (kill.culprit is None or kill.choice.victim is None)
+        killed = kill.choice.victim is not None
+        assert (first is not None) == (killed and kill.culprit is not None and kill.culprit.by is not By.TAKEN)
     leaks = {growth.name: growth.worst for growth in facts.leaks}
     seen: set[bytes] = set()
     for event in told:

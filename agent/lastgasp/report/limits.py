@@ -195,7 +195,7 @@ def next_steps(screen: Screen, facts: Facts) -> list[str]:
         )
     found += [counts.advice(growth, screen.text) for growth in facts.counts[:COUNTS]]
     if not found and (facts.span.samples < 30 or facts.span.recorded_ms < 60_000):
-        found.append("Record for longer, under the load of a normal day: lastgasp record --for 10m")
+        found.append("Record for longer, under the load of a normal day: ten minutes at least.")
     elif not found:
         found.append("Nothing needs to be done. Keep recording: slow leaks show after days.")
     if facts.losses.newer_blocks:

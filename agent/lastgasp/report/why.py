@@ -5,7 +5,6 @@ from __future__ import annotations
 from lastgasp.analysis.advice.piece import Evidence, Leak
 from lastgasp.analysis.advice.together import main_event, together
 from lastgasp.analysis.facts import Facts
-from lastgasp.analysis.oom.cause import Case, End
 from lastgasp.analysis.oom.culprit import By
 from lastgasp.analysis.oom.kills import Explanation
 from lastgasp.analysis.shape.verdict import Shape
@@ -14,6 +13,7 @@ from lastgasp.report import advice as advised
 from lastgasp.report import units
 from lastgasp.report.follows import Text
 from lastgasp.report.oom.answer import answer
+from lastgasp.report.oom.headline import filled
 from lastgasp.report.oom.words import who
 from lastgasp.report.screen import Screen
 
@@ -27,32 +27,10 @@ def sentences(one: Explanation, text: Text) -> list[str]:
 
 
 def headline(one: Explanation, text: Text) -> str | None:
-    """Who filled the memory and who was killed for it, in one line; None: nobody can be named, or nobody was killed."""
-    culprit, end = one.culprit, _end(one, text)
-    if culprit is None or end is None:
+    """Who filled the memory and who was killed for it; None where the answer itself begins so, or nobody is named."""
+    if one.culprit is None or one.culprit.by is By.TAKEN:
         return None
-    what = "the memory"
-    if one.cause.case is Case.GROUP:
-        path = one.report.memcg.path if one.report.memcg is not None else None
-        what = f"memory group {text(path)}" if path is not None else "its memory group"
-    name = who(culprit.name, culprit.pid, text)
-    name = name if culprit.program else f"{name[0].upper()}{name[1:]}"
-    if culprit.by is By.HELD:
-        return f"{name} held most of {what}, {units.size(culprit.bytes)}, {end}."
-    name = name if culprit.sure else f"Most likely {who(culprit.name, culprit.pid, text)}"
-    over = f" in {units.duration(culprit.over_ms)}" if culprit.over_ms else ""
-    return f"{name} filled {what} (+{units.size(culprit.bytes)}{over}), {end}."
-
-
-def _end(one: Explanation, text: Text) -> str | None:
-    culprit, victim = one.culprit, one.choice.victim
-    if one.cause.end is End.PANIC:
-        return "and the kernel panicked"
-    if victim is None or one.cause.end is not End.KILLED:
-        return None
-    if culprit is not None and culprit.killed:
-        return "and was killed"
-    return f"and {who(victim.name, victim.pid or None, text)} was killed for it"
+    return filled(one.report, one.choice, one.cause, one.culprit, text)
 
 
 def took_much(one: Explanation, span: Span, text: Text) -> str | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from lastgasp.analysis.growth import Life
 from lastgasp.analysis.oom.before import Before, Finding
 from lastgasp.analysis.oom.cause import NOTABLE, Case, OomCause, inner
-from lastgasp.analysis.oom.culprit import Culprit, culprit
+from lastgasp.analysis.oom.culprit import By, Culprit, culprit
 from lastgasp.analysis.oom.holders import Holder
 from lastgasp.analysis.oom.memory import Memory, Part
 from lastgasp.analysis.oom.series import Series, TableGrowth
@@ -16,6 +16,7 @@ from lastgasp.oom.choice import Choice
 from lastgasp.oom.report import Killer, Report
 from lastgasp.report import units
 from lastgasp.report.oom.before import clause, history
+from lastgasp.report.oom.headline import filled
 from lastgasp.report.oom.series import between_reports, refusals
 from lastgasp.report.oom.words import ONE_INSTANT, Text, asked, ended, kb, who, why_not
 
@@ -34,7 +35,10 @@ def answer(
     before: Before | None = None,
     grown: TableGrowth | None = None,
 ) -> list[str]:
-    """The sentences; the first holds the whole story, the others say how sure it is and what is behind it."""
+    """The sentences; the first holds the whole story, the others say how sure it is and what is behind it.
+
+    Where nobody is to blame beyond doubt, but somebody took most of the memory, that comes before all.
+    """
     if cause.case == Case.REFUSED:
         return _refused(report, text)
     if cause.case == Case.USER_SPACE:
@@ -47,7 +51,10 @@ def answer(
         if before.program is not None:
             return [first, history(before, killed, text), *_besides(choice, cause, before.program, text)]
         return [first, history(before, killed, text), *_blame(report, choice, cause, text, "", before)]
-    return [first, *_blame(report, choice, cause, text, _told(before, grown, killed, text), before)]
+    said = [first, *_blame(report, choice, cause, text, _told(before, grown, killed, text), before)]
+    named = culprit(cause, choice, before)
+    story = filled(report, choice, cause, named, text) if named is not None and named.by is By.TAKEN else None
+    return [story, *said] if story is not None else said
 
 
 def _told(before: Before | None, grown: TableGrowth | None, killed: int | None, text: Text) -> str:

@@ -85,7 +85,7 @@ def _loop(one: KillLoop, text: Text, leaks: bool) -> str:
         rate = units.rate(one.least_per_s, max(one.between_us) // 1000)
         words += f", at {rate} or faster"
     if leaks:
-        return f"{words}. It leaks, and no kill mends that."
+        return f"{words}. Most likely it leaks, and no kill mends that."
     return f"{words}. It leaks, or needs more than there is: no kill mends either."
 
 

@@ -66,7 +66,7 @@ def test_a_bad_recording_leaves_the_earlier_page_as_it_was(ring: str, capsys: py
     before = Path("page.html").read_bytes()
     Path("bad").write_bytes(b"no recording")
     capsys.readouterr()
-    assert main(["report", ring, "bad", "--html", "page.html"]) == 1
+    assert main(["report", "bad", "--html", "page.html"]) == 1
     said, complaint = capsys.readouterr()
     assert (said, complaint.count("\n")) == ("", 1)
     assert Path("page.html").read_bytes() == before

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lastgasp.analysis.budget.budget import Budget, BudgetError, parse
-from lastgasp.analysis.budget.judge import Outcome, judge
-from lastgasp.cli.gathered import gathered
+from lastgasp.analysis.budget.judge import Outcome, Result, judge
+from lastgasp.cli.inputs import HELP, Inputs
 from lastgasp.report import check as drawn
 from lastgasp.report import junit
 from lastgasp.report.as_json import plain
@@ -50,9 +50,7 @@ def add(commands: _SubParsersAction[argparse.ArgumentParser]) -> argparse.Argume
         " take, grow and write. What cannot be checked, because the recording is too short or does not tell, is not"
         " taken for kept.",
     )
-    parser.add_argument(
-        "paths", nargs="*", metavar="RING", help="a recording, plain or gzip; a folder with them; - for standard input"
-    )
+    parser.add_argument("paths", nargs="*", metavar="RING", help=HELP)
     parser.add_argument("--budget", metavar="FILE", help="the limits; --example shows what can be in it")
     parser.add_argument("--junit", metavar="FILE", help="write the results as JUnit XML, for GitLab, GitHub, Jenkins")
     parser.add_argument(
@@ -76,11 +74,11 @@ def run(options: argparse.Namespace) -> int:
     except BudgetError as error:
         sys.stderr.write(f"lastgasp: {visible(f'{options.budget}: {error}')}\n")
         return WRONG
-    checked = check(options.paths, budget)
+    checked, nothing = check(options.paths, budget)
     if options.junit is not None:
         Path(options.junit).write_bytes(junit.render(checked, options.budget, options.allow_unchecked))
-    if not checked.results:
-        raise LoadError(checked.unreadable[0][1])
+    if nothing is not None:
+        raise nothing
     status = _status(checked, options.allow_unchecked)
     if options.json:
         sys.stdout.write(_json(checked, options.budget, status))
@@ -101,15 +99,19 @@ def _budget(path: str) -> Budget:
         raise BudgetError(f"not UTF-8 text (byte {error.start})") from None
 
 
-def check(paths: list[str], budget: Budget) -> Checked:
-    """Every recording in the paths; one that cannot be read does not keep the others from being checked."""
-    checked = Checked([], [])
-    for path in paths:
-        try:
-            checked.results.extend(judge(recording, facts, budget) for recording, facts in gathered(path))
-        except LoadError as error:
-            checked.unreadable.append((path, str(error)))
-    return checked
+def check(paths: list[str], budget: Budget) -> tuple[Checked, LoadError | None]:
+    """Every recording in the paths; one that cannot be read does not keep the others from being checked.
+
+    The error is there when none could be read.
+    """
+    inputs = Inputs(paths)
+    results: list[Result] = []
+    nothing = None
+    try:
+        results.extend(judge(recording, facts, budget) for recording, facts in inputs.gathered())
+    except LoadError as error:
+        nothing = error
+    return Checked(results, inputs.unreadable, inputs.without), nothing
 
 
 def _status(checked: Checked, allow_unchecked: bool) -> int:
@@ -137,6 +139,7 @@ def _json(checked: Checked, budget: str, status: int) -> str:
         "budget": visible(budget),
         "recordings": recordings,
         "unreadable": [visible(line) for _, line in checked.unreadable],
+        "without": [visible(path) for path in checked.without],
     }
     return json.dumps(found, indent=1) + "\n"
 

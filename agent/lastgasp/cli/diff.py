@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from lastgasp.analysis.compare.diff import Comparison, diff
 from lastgasp.analysis.compare.sides import Side
 from lastgasp.analysis.facts import Facts
-from lastgasp.cli.gathered import gathered
+from lastgasp.cli.inputs import Inputs
 from lastgasp.report.as_json import plain
 from lastgasp.report.diff import page
 from lastgasp.report.diff.answer import answer, next_steps
@@ -32,7 +32,8 @@ examples:
 STATUS = """\
 exit status:
   0 compared, whatever came out (lastgasp check is for CI); 1 it could not be
-  done, or the input is no good; 2 wrong use; 130 interrupted
+  done, or a recording could not be read (it is named, and the others are
+  compared); 2 wrong use; 130 interrupted
 """
 FORMAT = 1
 
@@ -45,7 +46,7 @@ def add(commands: _SubParsersAction[argparse.ArgumentParser]) -> argparse.Argume
         description="Compare recordings of two firmware versions: what each program and the machine needs more or"
         " less, who leaks now, what else is different, and how sure that is. Noise is no difference.",
     )
-    parser.add_argument("old", metavar="OLD", help="a recording, plain or gzip, or a folder with several runs")
+    parser.add_argument("old", metavar="OLD", help="a recording, plain or gzip, or a folder with several runs below it")
     parser.add_argument("new", metavar="NEW", help="the same of the newer firmware")
     parser.add_argument("--json", action="store_true", help="one JSON object (explained in report/JSON.md)")
     parser.set_defaults(run=run, wrong=parser.error)
@@ -56,20 +57,21 @@ def run(options: argparse.Namespace) -> int:
     """Print the comparison. Raises LoadError for a side that holds no recording, or none with a sample."""
     if options.old == STDIN and options.new == STDIN:
         options.wrong("only one of the two can come from standard input")
-    compared = diff(_side(options.old), _side(options.new))
+    old, new = Inputs([options.old]), Inputs([options.new])
+    compared = diff(_side(old), _side(new))
     if options.json:
         sys.stdout.write(_json(compared, options.old, options.new))
     else:
         screen = Screen.on(sys.stdout)
         page.draw(screen, compared, options.old, options.new)
         sys.stdout.write(str(screen))
-    return 0
+    return max(old.status(), new.status())
 
 
-def _side(path: str) -> list[tuple[Recording, Facts]]:
-    found = [(recording, facts) for recording, facts in gathered(path) if recording.samples]
+def _side(inputs: Inputs) -> list[tuple[Recording, Facts]]:
+    found = [(recording, facts) for recording, facts in inputs.gathered() if recording.samples]
     if not found:
-        raise LoadError(f"{path}: no sample can be decoded, so there is nothing to compare")
+        raise LoadError(f"{inputs.paths[0]}: no sample can be decoded, so there is nothing to compare")
     return found
 
 

@@ -8,16 +8,17 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, TextIO
 
+from lastgasp.cli.inputs import HELP, STATUS, Inputs
 from lastgasp.report import units
 from lastgasp.report.export import flat, openmetrics, perfetto, sqlite
 from lastgasp.report.export.rows import Exported
 from lastgasp.report.export.table import Table
 from lastgasp.report.export.target import ExportError, new_file, new_folder
-from lastgasp.timeline.load import load
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
 
+__all__ = ["EXAMPLES", "STATUS", "add", "run"]
 FORMATS = ("csv", "jsonl", "sqlite", "openmetrics", "perfetto")
 PROGRESS_FIELD = 79
 LONGEST_MS = 30 * 24 * 3_600_000
@@ -62,9 +63,7 @@ def add(commands: _SubParsersAction[argparse.ArgumentParser]) -> argparse.Argume
         description="Write what was recorded in the format of another tool. Everything is exported as it was recorded:"
         " a row is there when something changed, and holds until the next. Absent is empty, never 0.",
     )
-    parser.add_argument(
-        "paths", nargs="+", metavar="RING", help="a recording, plain or gzip; a folder with them; - for standard input"
-    )
+    parser.add_argument("paths", nargs="+", metavar="RING", help=HELP)
     parser.add_argument("--to", choices=FORMATS, required=True, help="see below")
     parser.add_argument(
         "-o",
@@ -103,11 +102,12 @@ def run(options: argparse.Namespace) -> int:
     if options.output == "-":
         options.output = None  # standard output, as everywhere
     _agree(options)
-    exported = Exported([recording for path in options.paths for recording in load(path)], options.every)
+    inputs = Inputs(options.paths)
+    exported = Exported(list(inputs.recordings()), options.every)
     progress = _Progress(sys.stderr if sys.stderr is not None and sys.stderr.isatty() else None)
     if options.table == ["?"]:
         sys.stdout.write("".join(f"{table.name}\n" for table in exported.tables()))
-        return 0
+        return inputs.status()
     try:
         if options.to in ("csv", "jsonl"):
             _flat(options, _chosen(exported, options.table), progress)
@@ -118,7 +118,7 @@ def run(options: argparse.Namespace) -> int:
             _stream(options, exported, progress)
     finally:
         progress.end()
-    return 0
+    return inputs.status()
 
 
 def _agree(options: argparse.Namespace) -> None:

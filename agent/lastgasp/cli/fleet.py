@@ -24,6 +24,7 @@ from lastgasp.report import units
 from lastgasp.report.answer import answer
 from lastgasp.report.screen import Screen
 from lastgasp.report.visible import visible
+from lastgasp.timeline.folder import below, called_recording
 from lastgasp.timeline.load import LoadError, NoRecording, load
 
 if TYPE_CHECKING:
@@ -76,7 +77,9 @@ def run(options: argparse.Namespace) -> int:
     unreadable: list[str] = []
     for path in options.paths:
         os.stat(path)
-        files += _below(path, unreadable) if os.path.isdir(path) else [path]
+        found_in, closed = below(path) if os.path.isdir(path) else ([path], [])
+        files += found_in
+        unreadable += [why for _, why in closed]
     files = list(dict.fromkeys(files))
     devices: list[fleet.Device] = []
     without: list[str] = []
@@ -112,8 +115,8 @@ def summaries(path: str) -> list[fleet.Device] | str | None:
             device = fleet.summary(recording, facts)
             device.answer = answer(facts, visible)
             found.append(device)
-    except NoRecording:
-        return None
+    except NoRecording as error:
+        return str(error) if called_recording(path) else None
     except LoadError as error:
         return str(error)
     except OSError as error:
@@ -122,19 +125,6 @@ def summaries(path: str) -> list[fleet.Device] | str | None:
         return f"{path}: not enough memory to read it; with --jobs 1 there is more for each"
     except Exception as error:  # the others are to be told all the same
         return f"{path}: this is a bug in lastgasp {__version__}, please report it: {error!r}"
-    return found
-
-
-def _below(folder: str, unreadable: list[str]) -> list[str]:
-    """All regular files in a folder and those in it, in the order of their names."""
-    found = []
-
-    def failed(error: OSError) -> None:
-        unreadable.append(f"{error.filename}: {error.strerror}")
-
-    for above, folders, names in os.walk(folder, onerror=failed):
-        folders.sort()
-        found += [path for name in sorted(names) if os.path.isfile(path := os.path.join(above, name))]
     return found
 
 

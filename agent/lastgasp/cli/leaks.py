@@ -15,6 +15,7 @@ from lastgasp.analysis.ownership.assign import assign
 from lastgasp.analysis.victim.instants import Instant
 from lastgasp.analysis.workload.counters import BEGINS
 from lastgasp.cli import instant, ownership
+from lastgasp.cli.inputs import HELP, Inputs
 from lastgasp.report.as_json import plain
 from lastgasp.report.leaks import Question, draw, said
 from lastgasp.report.screen import WIDTH, Screen
@@ -37,7 +38,8 @@ examples:
 STATUS = """\
 exit status:
   0 it could be judged, whether anything leaks or not; 1 it could not be done,
-  or the input is no good; 2 wrong use; 130 interrupted
+  or not of all: a recording could not be read (it is named, the others are
+  judged); 2 wrong use; 130 interrupted
 """
 FORMAT = 1
 NEAR = 4  # names that are told when there is none as asked for
@@ -56,9 +58,7 @@ def add(commands: _SubParsersAction[argparse.ArgumentParser]) -> argparse.Argume
         " mapping, whose package, with what work (bytes per packet, per process start, only during a mark), and when"
         " memory runs out; the same of kernel memory and tmpfs.",
     )
-    parser.add_argument(
-        "paths", nargs="+", metavar="REC", help="a recording, plain or gzip; a folder with them; - for standard input"
-    )
+    parser.add_argument("paths", nargs="+", metavar="REC", help=HELP)
     parser.add_argument("--process", metavar="NAME", help="only this program (its name, or a pid)")
     parser.add_argument(
         "--since", metavar="TIME", help='judge only what was recorded from then on: mark:"test 7", 0:12:30, 14:03:10, …'
@@ -75,14 +75,14 @@ def run(options: argparse.Namespace) -> int:
     process = os.fsencode(options.process) if options.process is not None else None
     asked = Question(process, options.since)
     found = []
-    for path in options.paths:
-        for recording in load(path):
-            if options.since is not None:
-                recording = _since(recording, options.since)
-            facts = gather(recording)
-            if owners is not None:
-                assign(recording, [growth.worst for growth in facts.growth], owners)
-            found.append((recording, facts))
+    inputs = Inputs(options.paths)
+    for recording in inputs.recordings():
+        if options.since is not None:
+            recording = _since(recording, options.since)
+        facts = gather(recording)
+        if owners is not None:
+            assign(recording, [growth.worst for growth in facts.growth], owners)
+        found.append((recording, facts))
     if process is not None:
         found = [(recording, _only(facts, process)) for recording, facts in found if _has(recording, process)]
         if not found:
@@ -90,7 +90,7 @@ def run(options: argparse.Namespace) -> int:
     screen = Screen.on(sys.stdout)
     if options.json:
         sys.stdout.write(_json([facts for _, facts in found], asked))
-        return 0
+        return inputs.status()
     for number, (_, facts) in enumerate(found, 1):
         if len(found) > 1:
             if number > 1:
@@ -98,7 +98,7 @@ def run(options: argparse.Namespace) -> int:
             screen.line(f"RECORDING {number} OF {len(found)} ".ljust(WIDTH, "-"), "head")
         draw(screen, facts, asked)
     sys.stdout.write(str(screen))
-    return 0
+    return inputs.status()
 
 
 def _since(recording: Recording, text: str) -> Recording:

@@ -6,22 +6,24 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from lastgasp.analysis.facts import Facts, gather
+from lastgasp.analysis.facts import Facts
 from lastgasp.analysis.ownership.assign import assign
 from lastgasp.cli import ownership, page_file
+from lastgasp.cli.inputs import HELP, STATUS, Inputs
 from lastgasp.report import as_json, terminal, units
 from lastgasp.report.answer import answer
 from lastgasp.report.html import page
 from lastgasp.report.screen import WIDTH, Screen
-from lastgasp.timeline.load import load
+from lastgasp.timeline.model import Recording
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
 
+__all__ = ["STATUS", "add", "draw", "run"]
 EXAMPLES = """\
 examples:
   lastgasp report ring.lgr               one recording
-  lastgasp report pulled/                every recording in a folder
+  lastgasp report pulled/                every recording below a folder
   ssh device lastgasp-agent dump | lastgasp report -
   lastgasp report ring.lgr --html report.html
   lastgasp report ring.lgr --sysroot output/staging     with packages and versions
@@ -37,9 +39,7 @@ def add(commands: _SubParsersAction[argparse.ArgumentParser]) -> argparse.Argume
         description="Say who leaks, how fast, in which mapping and since when; whom the OOM killer killed; then show"
         " the evidence: memory over time, who grew, out of memory events, what the recording lost and cost.",
     )
-    parser.add_argument(
-        "paths", nargs="+", metavar="RING", help="a recording, plain or gzip; a folder with them; - for standard input"
-    )
+    parser.add_argument("paths", nargs="+", metavar="RING", help=HELP)
     parser.add_argument("--json", action="store_true", help="one JSON object (explained in report/JSON.md)")
     parser.add_argument(
         "--html",
@@ -52,30 +52,34 @@ def add(commands: _SubParsersAction[argparse.ArgumentParser]) -> argparse.Argume
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the report. Raises LoadError for the first path that holds no recording, and OwnershipError.
-
-    Nothing is printed then.
-    """
+    """Print the report. Raises LoadError where no recording could be read, and OwnershipError: nothing is printed."""
     if options.html:
         page_file.check(options.html)
     owners = ownership.owners(options)
-    recordings = [recording for path in options.paths for recording in load(path)]
-    found = [gather(recording) for recording in recordings]
-    if owners is not None:
-        for recording, facts in zip(recordings, found, strict=True):
+    inputs = Inputs(options.paths)
+    recordings: list[Recording] = []
+    found: list[Facts] = []
+    for recording, facts in inputs.gathered():
+        if owners is not None:
             assign(recording, [growth.worst for growth in facts.growth], owners)
+        recordings.append(recording)
+        found.append(facts)
+    _print(options, recordings, found)
+    return inputs.status()
+
+
+def _print(options: argparse.Namespace, recordings: list[Recording], found: list[Facts]) -> None:
     if options.html:
         text = page.render(recordings, found)
         page_file.write(options.html, text)
     if options.html == page_file.STDOUT:
-        return 0
+        return
     if options.json:
         sys.stdout.write(as_json.render(found))
     elif options.html:
         sys.stdout.write(_made(found, options.html, len(text.encode()), Screen.on(sys.stdout)))
     else:
         sys.stdout.write(draw(found, Screen.on(sys.stdout)))
-    return 0
 
 
 def _made(found: list[Facts], path: str, size: int, screen: Screen) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import shlex
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from lastgasp.analysis.budget.judge import Check, Outcome, Result, Rule, Why
 from lastgasp.report import units
@@ -29,10 +29,11 @@ LEAKS_ADVISED = 3
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """All recordings of one call. ``unreadable``: (path, the line that tells why)."""
+    """All recordings of one call. ``unreadable``: (path, the line that tells why); ``without``: files passed over."""
 
     results: list[Result]
     unreadable: list[tuple[str, str]]
+    without: list[str] = field(default_factory=list)
 
     def those(self, outcome: Outcome) -> list[tuple[Result, Check]]:
         """All checks with that outcome."""
@@ -168,6 +169,12 @@ def draw(screen: Screen, checked: Checked, good: bool) -> None:
     for _, line in checked.unreadable:
         screen.line()
         screen.wrap(visible(line), "", "  ", "bad")
+    if checked.without:
+        names = ", ".join(visible(path) for path in checked.without[:NAMED])
+        more = " …" if len(checked.without) > NAMED else ""
+        screen.line()
+        files = units.count(len(checked.without), "file")
+        screen.wrap(f"Without a recording: {files} ({names}{more})", "", "  ", "dim")
     advice = next_steps(checked, screen.text)
     if advice:
         screen.heading("NEXT")

@@ -11,13 +11,13 @@ import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import BinaryIO
 
 from lastgasp.ring.definition import TableDefinition
 from lastgasp.ring.format import SAMPLE_MORE, SAMPLE_PROCESSES, SAMPLE_SYSTEM, VERSION
 from lastgasp.ring.payload import Decoder, Pairs, Series
 from lastgasp.ring.scan import Block, Scan, scan
+from lastgasp.timeline.folder import below
 from lastgasp.timeline.model import Boot, Event, Gap, Message, Process, Recording
 from lastgasp.timeline.source import STDIN, SourceError, opened
 
@@ -31,7 +31,7 @@ class NoRecording(LoadError):
 
 
 def load(path: str) -> list[Recording]:
-    """The recordings in a file, plain or gzip, or in all files of a folder that hold one; "-" is standard input.
+    """The recordings in a file, plain or gzip, or in all files below a folder that hold one; "-" is standard input.
 
     Raises LoadError.
     """
@@ -55,13 +55,14 @@ def _told(path: str) -> Iterator[None]:
 
 def _load_folder(path: str) -> list[Recording]:
     found = []
-    for entry in sorted(Path(path).iterdir()):
-        with _told(str(entry)):
-            if entry.is_file():
-                with opened(str(entry)) as file:
-                    scanned = scan(file)
-                    if scanned.blocks:
-                        found += decode(file, str(entry), scanned)
+    files, closed = below(path)
+    for _, why in closed:
+        raise LoadError(why)
+    for one in files:
+        with _told(one), opened(one) as file:
+            scanned = scan(file)
+            if scanned.blocks:
+                found += decode(file, one, scanned)
     if not found:
         raise LoadError(f"{path}: no file in this folder holds a recording")
     return found

@@ -162,7 +162,9 @@ def _kills(facts: Facts, leaker: Life | None, text: Text, told: bool) -> list[st
         found.append(f"The OOM killer killed {len(victims)} times {span}: {_list(each[:4], each[4:])}{more}.")
     unseen = (facts.kills_counted or 0) - len(victims)
     if unseen > 0:
-        found.append(f"The kernel counted {units.count(unseen, 'OOM kill')} whose messages were not recorded.")
+        groups = [] if victims else list(dict.fromkeys(text(group.path) for group in facts.groups if group.oom_kills))
+        where = f", at the limit of {_list(groups[:3], groups[3:])}" if groups else ""
+        found.append(f"The kernel counted {units.count(unseen, 'OOM kill')} whose messages were not recorded{where}.")
     elif not found and not victims and not facts.squeezes:
         found.append("Nobody was killed for memory." if facts.kills_counted is not None else "No OOM kill was seen.")
     if earlier:

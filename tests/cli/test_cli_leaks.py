@@ -131,8 +131,30 @@ def test_a_process_that_is_not_there_gets_one_line_with_those_near() -> None:
     done = run("leaks", ADJ_DOWN, "--process", "sensrd")
     assert (done.returncode, done.stdout) == (1, b"")
     assert done.stderr.startswith(b"lastgasp: no program is called 'sensrd' in ")
-    assert b"there are: sensord" in done.stderr
+    assert b"did you mean 'sensord'? There are: sensord, " in done.stderr
     assert done.stderr.count(b"\n") == 1
+
+
+@pytest.mark.parametrize("name", ["python3 leaky-api.py", "leaky-api.py", "38"])
+def test_a_program_goes_by_the_name_that_is_shown(name: str) -> None:
+    text = told(str(RECORDINGS / "real" / "programs.ring.gz"), "--process", name)
+    assert text.startswith("python3 leaky-api.py (pid 38) leaks ")
+    assert "cached-api" not in text
+
+
+def test_a_comm_is_all_programs_of_it(tmp_path: Path) -> None:
+    scene = Scene(tmp_path / "ring").boot()
+    scene.run(200, b"python3", lambda t: 900 + 30 * t, command_line=b"python3 /usr/bin/a.py")
+    scene.run(201, b"python3", lambda t: 900 + 20 * t, command_line=b"python3 /usr/bin/b.py")
+    scene.run(202, b"other", lambda t: 900 + 10 * t)
+    scene.record(600).flush()
+    (found,) = read(str(tmp_path / "ring"), "--process", "python3")["recordings"]
+    assert sorted(one["name"] for one in found["leaks"]) == ["python3 a.py", "python3 b.py"]
+
+
+def test_of_a_name_that_is_a_part_of_others_these_are_told() -> None:
+    done = run("leaks", str(RECORDINGS / "real" / "programs.ring.gz"), "--process", "leaky-api")
+    assert b"did you mean 'python3 leaky-api.py'? There are: python3 leaky-api.py, " in done.stderr
 
 
 @pytest.mark.parametrize("since", ["mark:nothing", "99:00:00", "rubbish"])

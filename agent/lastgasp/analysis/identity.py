@@ -47,3 +47,8 @@ def program(process: Process) -> bytes:
         script = word.rpartition(b"/")[2]
         return name + b" " + script[:32] if script else name
     return name
+
+
+def names_of(comm: bytes, shown: bytes) -> tuple[bytes, ...]:
+    """All that a process is called: as it is shown (see ``program``), its comm, and its script alone."""
+    return (shown,) if shown == comm else (shown, comm, shown.removeprefix(comm + b" "))

@@ -7,7 +7,6 @@ import json
 import os
 import sys
 from dataclasses import replace
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from lastgasp.analysis.facts import Facts, gather
@@ -18,9 +17,10 @@ from lastgasp.cli import instant, ownership
 from lastgasp.cli.inputs import HELP, Inputs
 from lastgasp.report.as_json import plain
 from lastgasp.report.leaks import Question, draw, said
+from lastgasp.report.named import programs_called, shown, unknown
 from lastgasp.report.screen import WIDTH, Screen
 from lastgasp.report.visible import visible
-from lastgasp.timeline.load import LoadError, load
+from lastgasp.timeline.load import LoadError
 from lastgasp.timeline.model import Recording
 from lastgasp.timeline.window import since
 
@@ -42,7 +42,6 @@ exit status:
   judged); 2 wrong use; 130 interrupted
 """
 FORMAT = 1
-NEAR = 4  # names that are told when there is none as asked for
 
 
 class LeaksError(LoadError):
@@ -59,7 +58,11 @@ def add(commands: _SubParsersAction[argparse.ArgumentParser]) -> argparse.Argume
         " memory runs out; the same of kernel memory and tmpfs.",
     )
     parser.add_argument("paths", nargs="+", metavar="REC", help=HELP)
-    parser.add_argument("--process", metavar="NAME", help="only this program (its name, or a pid)")
+    parser.add_argument(
+        "--process",
+        metavar="NAME",
+        help="only this program: its name as shown, its comm or script, or a pid",
+    )
     parser.add_argument(
         "--since", metavar="TIME", help='judge only what was recorded from then on: mark:"test 7", 0:12:30, 14:03:10, …'
     )
@@ -84,9 +87,11 @@ def run(options: argparse.Namespace) -> int:
             assign(recording, [growth.worst for growth in facts.growth], owners)
         found.append((recording, facts))
     if process is not None:
-        found = [(recording, _only(facts, process)) for recording, facts in found if _has(recording, process)]
+        every = [recording for recording, _ in found]
+        meant = [programs_called(recording, process) for recording in every]
+        found = [(one, _only(facts, of)) for (one, facts), of in zip(found, meant, strict=True) if of]
         if not found:
-            raise LeaksError(_unknown(options, process))
+            raise LeaksError(unknown(options.process, ", ".join(options.paths), shown(every)))
     screen = Screen.on(sys.stdout)
     if options.json:
         sys.stdout.write(_json([facts for _, facts in found], asked))
@@ -122,46 +127,10 @@ def _begun(recording: Recording, text: str) -> Instant | None:
     return None
 
 
-# -- one process -------------------------------------------------------------------------------------------
-
-
-def _names(recording: Recording) -> dict[bytes, set[bytes]]:
-    """Names of programs, and which processes bear them."""
-    found: dict[bytes, set[bytes]] = {}
-    for boot in recording.boots:
-        for key, process in boot.processes.items():
-            for name in process.names:
-                found.setdefault(name, set()).add(key)
-    return found
-
-
-def _matches(name: bytes, pid: int, wanted: bytes) -> bool:
-    return wanted in (name, name.partition(b" ")[0], b"%d" % pid)
-
-
-def _has(recording: Recording, wanted: bytes) -> bool:
-    if wanted in _names(recording):
-        return True
-    return any(_matches(b"", process.pid, wanted) for boot in recording.boots for process in boot.processes.values())
-
-
-def _only(facts: Facts, wanted: bytes) -> Facts:
-    """The facts, of one program alone; what is the machine's stays."""
-    growth = [one for one in facts.growth if _matches(one.worst.name, one.worst.pid, wanted)]
-    counts = [one for one in facts.counts if one.name is not None and _matches(one.name, one.pid or 0, wanted)]
-    return replace(facts, growth=growth, counts=counts)
-
-
-def _unknown(options: argparse.Namespace, wanted: bytes) -> str:
-    """Names near to what was asked for, or those there are."""
-    names: set[str] = set()
-    for path in options.paths:
-        if path != "-":
-            for recording in load(path):
-                names |= {visible(name) for name in _names(recording)}
-    near = get_close_matches(visible(wanted), names, NEAR, 0.5) or sorted(names)[:NEAR]
-    known = f"; there are: {', '.join(near)}{' …' if len(names) > len(near) else ''}" if near else ""
-    return f"no program is called {visible(wanted)!r} in {', '.join(options.paths)}{known}"
+def _only(facts: Facts, programs: set[bytes]) -> Facts:
+    """The facts, of these programs alone; what is the machine's stays."""
+    growth = [one for one in facts.growth if one.name in programs]
+    return replace(facts, growth=growth, counts=[one for one in facts.counts if one.name in programs])
 
 
 def _json(found: list[Facts], asked: Question) -> str:

@@ -26,6 +26,7 @@ KERNEL_ADVICE = {
     "reclaimable slab that does not give way": "Look for files that are deleted and still open, and for kernel bugs:"
     " these caches are in use (slabtop).",
 }
+OTHER_ADVICE = "Look at drivers and at what allocates in the kernel."
 # What one of them means, and several.
 COUNTED = (
     ("missed_ticks", "sample was not taken when it was due", "samples were not taken when they were due"),
@@ -176,6 +177,18 @@ def _by_place(screen: Screen, life: Life, name: str) -> str:
     return f"{said}."
 
 
+def _by_kill(screen: Screen, facts: Facts) -> list[str]:
+    """Where nobody leaks, but the kernel killed: what to do about who most likely filled the memory."""
+    culprit = next((one.culprit for one in facts.explained), None)
+    if culprit is None:
+        return why.by_settings(facts, screen.text)
+    advice = KERNEL_ADVICE.get(culprit.name.decode("utf-8", "replace"), OTHER_ADVICE)
+    if culprit.program:
+        name = screen.text(culprit.name)
+        advice = f"Find out what {name} needs so much memory for; record it for longer: a curve tells a leak from need."
+    return [advice, *why.by_settings(facts, screen.text)]
+
+
 def next_steps(screen: Screen, facts: Facts) -> list[str]:
     """What to do, the most useful first."""
     found = []
@@ -190,10 +203,15 @@ def next_steps(screen: Screen, facts: Facts) -> list[str]:
         if not any(one.kind == "mark" for one in facts.happenings):
             found.append('Mark what you do while it grows: lastgasp-agent mark "test 7"')
     elif facts.machine_leaks:
-        found.append(
-            KERNEL_ADVICE.get(facts.machine_leaks[0].name, "Look at drivers and at what allocates in the kernel.")
-        )
+        found.append(KERNEL_ADVICE.get(facts.machine_leaks[0].name, OTHER_ADVICE))
+    else:
+        found += _by_kill(screen, facts)
     found += [counts.advice(growth, screen.text) for growth in facts.counts[:COUNTS]]
+    if facts.squeezes:
+        found.append(
+            "The kernel's own words on the end may have survived in /sys/fs/pstore (ramoops), or on the serial console:"
+            " lastgasp oom FILE explains them."
+        )
     if not found and (facts.span.samples < 30 or facts.span.recorded_ms < 60_000):
         found.append("Record for longer, under the load of a normal day: ten minutes at least.")
     elif not found:

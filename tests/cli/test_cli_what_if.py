@@ -13,11 +13,27 @@ from scene import Scene
 
 
 def test_another_is_killed() -> None:
-    done = run("what-if", str(LOG), "--oom-score-adj", "leaker=-900", "--oom-score-adj", "nope=5")
+    done = run("what-if", str(LOG), "--oom-score-adj", "leaker=-900")
     assert done.returncode == 0
     text = b" ".join(done.stdout.split())
     assert b"Here the kernel killed leaker (pid 95); with this change it would have taken hogA (pid 89) first." in text
-    assert b"No process in the table is nope" in text
+
+
+@pytest.mark.parametrize("output", [[], ["--json"]])
+def test_a_rule_for_nobody_is_one_line_with_those_near(output: list[str]) -> None:
+    done = run("what-if", str(LOG), "--oom-score-adj", "hogA=5", "--oom-score-adj", "laeker=0", *output)
+    assert (done.returncode, done.stdout) == (1, b"")
+    said = f"lastgasp: no program is called 'laeker' in {LOG}; did you mean 'leaker'? There are: leaker, "
+    assert done.stderr.decode().startswith(said) and done.stderr.count(b"\n") == 1
+    assert b"no process with pid 9999 is in " in run("what-if", str(LOG), "--oom-score-adj", "9999=0").stderr
+
+
+def test_a_rule_for_one_of_several_reports_is_no_mistake(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_bytes(LOG.read_bytes() + LOG.read_bytes().replace(b"leaker", b"talker"))
+    done = run("what-if", str(log), "--oom-score-adj", "leaker=0")
+    assert done.returncode == 0
+    assert b"No process in the table is leaker: that rule changed nothing." in b" ".join(done.stdout.split())
 
 
 def test_much_protected_is_warned_of() -> None:

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+from collections.abc import Iterable
 from dataclasses import replace
 
+from lastgasp.analysis.identity import names_of, program
 from lastgasp.analysis.oom.events import oom_events
 from lastgasp.analysis.victim.closest import Course, courses
 from lastgasp.analysis.victim.instants import Instant, before_kill, last_sample
@@ -18,6 +21,7 @@ from lastgasp.oom.what_if import Change, Rule
 from lastgasp.report import next_victim as drawn
 from lastgasp.report import units
 from lastgasp.report.as_json import plain
+from lastgasp.report.named import shown, unknown
 from lastgasp.report.screen import WIDTH, Screen
 from lastgasp.report.visible import visible
 from lastgasp.timeline.load import LoadError
@@ -62,7 +66,10 @@ def wanted(options: argparse.Namespace) -> bool:
 
 
 def answer(options: argparse.Namespace, found: list[Recording], change: Change, screen: Screen) -> str:
-    """The text to print. Raises LoadError where there is no such instant, or nothing is known of it."""
+    """The text to print. Raises LoadError where there is no such instant or process, or nothing is known of it."""
+    for pattern in (*options.process, *change.rules):
+        if not any(_bears(recording, pattern) for recording in found):
+            raise LoadError(nobody(pattern, options.path, shown(found)))
     told = []
     errors = []
     for recording in found:
@@ -87,6 +94,22 @@ def answer(options: argparse.Namespace, found: list[Recording], change: Change, 
     if options.json:
         return json.dumps({"lastgasp_what_if": FORMAT, "change": plain(change), "instants": made}, indent=1) + "\n"
     return str(screen)
+
+
+def nobody(pattern: Rule, where: str, names: Iterable[bytes]) -> str:
+    """The line for a pattern that is for no process."""
+    if pattern.pid is not None:
+        return f"no process with pid {pattern.pid} is in {where}"
+    return unknown(os.fsdecode(pattern.name or b""), where, names)
+
+
+def _bears(recording: Recording, pattern: Rule) -> bool:
+    return any(
+        pattern.fits(process.pid, name)
+        for boot in recording.boots
+        for process in boot.processes.values()
+        for name in names_of(process.name, program(process))
+    )
 
 
 def _instant(recording: Recording, text: str | None) -> Instant:
@@ -121,9 +144,10 @@ def _asked(text: str | None, recording: Recording, instant: Instant) -> str:
 
 def _object(recording: Recording, found: Outlook, was: Outlook | None, over_time: list[Course]) -> dict[str, object]:
     first = was.first if was is not None else None
+    patterns = [course.pattern for course in over_time]
     return {
         "file": visible(recording.name),
-        "answer": drawn.sentence(found, was, visible),
+        "answer": " ".join([*drawn.about(found, patterns, visible), drawn.sentence(found, was, visible)]),
         "outlook": plain(found),
         "unchanged_first_pid": first.pid if first is not None else None,
         "processes": [

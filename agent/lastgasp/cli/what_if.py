@@ -135,6 +135,11 @@ def _kills_or_next(options: argparse.Namespace, change: Change, screen: Screen) 
 
 def _kills(options: argparse.Namespace, source: Source, change: Change, screen: Screen) -> str:
     outcomes = [(found, what_if(found.report, found.choice, change)) for found in source.found]
+    known = [(found, outcome) for found, outcome in outcomes if outcome is not None]
+    for asked in change.rules if known else ():
+        if all(asked in outcome.unmatched for _, outcome in known):
+            names = {entry.process.name for found, _ in known for entry in found.choice.ranking}
+            raise LoadError(next_victim.nobody(asked, options.path, names))
     if options.json:
         answers = [
             {

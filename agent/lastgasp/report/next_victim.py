@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lastgasp.analysis.facts import Facts
+from lastgasp.analysis.identity import names_of
 from lastgasp.analysis.victim.closest import Course
 from lastgasp.analysis.victim.next_victim import GroupOutlook, Outlook, Standing, Unknown
 from lastgasp.oom.badness import ERAS
-from lastgasp.oom.what_if import Change
+from lastgasp.oom.what_if import Change, Rule
 from lastgasp.report import units
 from lastgasp.report.oom.words import Text, who
 from lastgasp.report.screen import Screen
@@ -176,7 +177,9 @@ def draw(
     """
     if plain is not None:
         screen.wrap(f"With {screen.text(changed(change))}:", "", "")
-    screen.wrap(sentence(found, plain, screen.text), "", "", "head")
+    for said in about(found, [course.pattern for course in courses], screen.text):
+        screen.wrap(said, "", "", "head")
+    screen.wrap(sentence(found, plain, screen.text), "", "", "" if courses else "head")
     screen.line()
     screen.wrap(f"From    {screen.text(file)}", "", "        ")
     wall = "" if found.at.wall_ns is None else f" (uptime {units.clock(found.at.uptime_ms)})"
@@ -217,17 +220,47 @@ def draw(
         screen.wrap(line, "  ", "    ")
 
 
+def about(found: Outlook, patterns: Sequence[Rule], text: Text) -> list[str]:
+    """The processes that were asked for, in a sentence each: how far each was from being killed at that instant."""
+    said = []
+    for pattern in patterns:
+        now = _fitting(found, pattern)
+        if not now:
+            said.append(f"{_called(pattern, text)} was not running at that moment.")
+        else:
+            of = f"Of the {len(now)} processes called {_called(pattern, text)} the nearest: " if len(now) > 1 else ""
+            said.append(f"{of}{who(now[0].program, now[0].pid, text)} {_stands(now[0])}.")
+    return said
+
+
+def _stands(one: Standing) -> str:
+    """What is true of a process, behind its name."""
+    if one.rank is not None and one.rank > 1:
+        return "would be the next by no growth" if one.away_kb is None else f"is {distance(one)}"
+    return distance(one)
+
+
+def _fitting(found: Outlook, pattern: Rule) -> list[Standing]:
+    return [
+        one for one in found.ranking if any(pattern.fits(one.pid, name) for name in names_of(one.name, one.program))
+    ]
+
+
+def _called(pattern: Rule, text: Text) -> str:
+    return f"pid {pattern.pid}" if pattern.pid is not None else text(pattern.name or b"")
+
+
 def _named(screen: Screen, found: Outlook, courses: Sequence[Course]) -> None:
     if not courses:
         return
     screen.heading("THE PROCESSES ASKED FOR")
     for course in courses:
         pattern = course.pattern
-        name = f"pid {pattern.pid}" if pattern.pid is not None else screen.text(pattern.name or b"")
+        name = _called(pattern, screen.text)
         if not course.lives:
             screen.wrap(f"{name}: no such process is in this recording", "  ", "    ", "bad")
             continue
-        now = [one for one in found.ranking if pattern.fits(one.pid, one.name)]
+        now = _fitting(found, pattern)
         lives = units.count(course.lives, "process", "processes")
         said = [f"{lives} over the recording, {len(now)} at that moment"] if course.lives > 1 else []
         said += [f"{'pid ' + str(one.pid) + ' ' if len(now) > 1 else ''}{distance(one)}" for one in now[:3]]

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from lastgasp.analysis.identity import names_of, program
 from lastgasp.analysis.times import Moment, moment
 from lastgasp.analysis.victim.live import Ground, Lives, order
 from lastgasp.analysis.victim.next_victim import total_with
@@ -88,7 +89,8 @@ class _Replay:
         self._known: dict[bytes, tuple[object, int | None]] = {}
         for key in self.lives.everybody():
             process = self.ever[key] = self._process(key, self.lives.most(key))
-            matching = [one for one in watched if one.pattern.matches(process)]
+            names = names_of(process.name, program(self.boot.processes[key]))
+            matching = [one for one in watched if any(one.pattern.fits(process.pid, name) for name in names)]
             if matching:
                 self.named[key] = matching
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,10 +12,12 @@ from lastgasp.analysis.budget.budget import parse
 from lastgasp.analysis.budget.judge import Check, Outcome, Result, Rule, Why, judge
 from lastgasp.analysis.facts import gather
 from lastgasp.analysis.shape.trend import Shape
+from lastgasp.timeline.load import load
 from scene import Scene
 from stories import STORIES
 
 MB = 1 << 20
+RECORDINGS = Path(__file__).parents[1] / "recordings"
 KEPT, BROKEN, UNCHECKED, UNUSED = Outcome.KEPT, Outcome.BROKEN, Outcome.UNCHECKED, Outcome.UNUSED
 
 
@@ -79,6 +82,28 @@ def test_a_leak_too_slow_to_be_seen_in_this_time_is_not_called_kept(tmp_path: Pa
     check = only(held(scene, "[process.sensord]\ngrowth = '100 kB/h'"), Rule.GROWTH)
     assert (check.outcome, check.why, check.needs_ms) == (UNCHECKED, Why.SHORT, 2_304_000)
     assert only(held(scene, "[process.sensord]\ngrowth = '200 kB/h'"), Rule.GROWTH).outcome is KEPT
+
+
+def test_growth_that_slows_down_to_the_end_is_judged_by_its_last_half(tmp_path: Path) -> None:
+    scene = made(tmp_path, lambda t: 4096 + 12000 * (1 - math.exp(-t / 500)) + 80 * t / 3600)
+    result = held(scene, "[process.sensord]\ngrowth = '1 MB/h'")
+    (life,) = [growth.worst for growth in result.facts.growth]
+    assert life.verdict.shape in (Shape.WARM_UP, Shape.FILLED) and life.verdict.until_ms > 3_400_000
+    check = only(result, Rule.GROWTH)
+    assert (check.outcome, check.measured, check.why) == (KEPT, 0.0, None)
+    check = only(held(scene, "[process.sensord]\ngrowth = '100 kB/h'"), Rule.GROWTH)
+    assert (check.outcome, check.why) == (UNCHECKED, Why.GREW)
+    assert check.needs_ms is not None and check.needs_ms > 3_600_000
+
+
+def test_the_reason_why_it_cannot_be_checked_is_true_of_real_programs() -> None:
+    """A cache that fills ever more slowly ran for 45 minutes: no reason to call it brief."""
+    (recording,) = load(str(RECORDINGS / "real" / "programs.ring.gz"))
+    result = judge(recording, gather(recording), parse("[process.'*']\ngrowth = '1 MB/h'"))
+    (cache,) = [check for check in result.checks if check.program == b"redis-lru"]
+    assert cache.outcome is KEPT
+    for check in result.those(UNCHECKED):
+        assert check.why is Why.SHORT and check.needs_ms is not None and check.needs_ms > result.seen_ms
 
 
 def test_the_report_and_the_budget_agree_on_who_leaks(tmp_path: Path) -> None:

@@ -111,6 +111,7 @@ def why(check: Check, result: Result) -> str:
     said = {
         Why.SHORT: f"{units.duration(result.seen_ms)} recorded, {needs} needed",
         Why.BRIEF: "it ran too briefly" + (f"; {needs} needed" if needs else ""),
+        Why.GREW: f"it grew until the end or nearly, if ever more slowly; that needs {needs} of one run, or more",
         Why.UNRECORDED: "not recorded: this kernel or agent does not tell",
         Why.DOUBTFUL: "that is a suspicion only; a longer recording decides",
         Why.LOG_LOST: "part of the kernel log was lost, and the kernel has no counter of kills",

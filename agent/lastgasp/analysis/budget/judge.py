@@ -12,11 +12,13 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from lastgasp.analysis.budget.budget import Budget, ProcessBudget
+from lastgasp.analysis.budget.slowing import no_leak_above
 from lastgasp.analysis.budget.units import HOUR_S, Rate
 from lastgasp.analysis.compare.levels import Levels
 from lastgasp.analysis.compare.usage import Program, programs
 from lastgasp.analysis.cost import RATE_AFTER_MS
 from lastgasp.analysis.facts import Facts
+from lastgasp.analysis.growth import Life
 from lastgasp.analysis.memory import QUIET_LEAST, QUIET_SHARE, UNACCOUNTED
 from lastgasp.analysis.shape.trend import QUIET_BYTES, Shape
 from lastgasp.analysis.times import Moment, moment
@@ -60,6 +62,7 @@ class Why(StrEnum):
 
     SHORT = "too short"  # needs_ms would do
     BRIEF = "ran too briefly"
+    GREW = "grew until the end"  # or nearly, though ever more slowly; a run of needs_ms that stops growing would do
     UNRECORDED = "not recorded"
     DOUBTFUL = "may leak"  # by the measured rate, but that is only a suspicion
     LOG_LOST = "part of the kernel log was lost"
@@ -245,11 +248,21 @@ class _Judge:
         if not exact and longest.longest_ms < self.budget.at_least_ms <= self.seen_ms:
             return self._brief(one, Rule.GROWTH, most, exact)
         if growth is not None and verdict is not None and verdict.shape in STOPPED:
-            stood_ms = growth.worst.last.uptime_ms - verdict.until_ms  # before, it grew, and its unrest tells nothing
-            return self._no_growth(one.name, Rule.GROWTH, most, QUIET_BYTES, stood_ms, verdict.shape)
+            return self._stopped(one.name, growth.worst, most)
         unseen = max(QUIET_BYTES, 2 * (longest.memory.floor_scatter or 0.0))
         shape = verdict.shape if verdict is not None else Shape.STEADY
         return self._no_growth(one.name, Rule.GROWTH, most, unseen, longest.longest_ms, shape)
+
+    def _stopped(self, program: bytes, life: Life, limit: float) -> Check:
+        """It grew and leaked nothing until then; since then it stood still for long enough to tell, or grew slowly."""
+        stood_ms = life.last.uptime_ms - life.verdict.until_ms
+        check = self._no_growth(program, Rule.GROWTH, limit, QUIET_BYTES, stood_ms, life.verdict.shape)
+        if check.outcome is Outcome.KEPT or check.needs_ms is None or self.seen_ms < self.budget.at_least_ms:
+            return check
+        if no_leak_above(life, limit):
+            return Check(program, Rule.GROWTH, Outcome.KEPT, 0.0, limit, shape=life.verdict.shape)
+        ran_ms = life.last.uptime_ms - life.first.uptime_ms
+        return replace(check, why=Why.GREW, needs_ms=ran_ms + check.needs_ms - stood_ms)
 
     # -- outcomes --------------------------------------------------------------------------------------
 

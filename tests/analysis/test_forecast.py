@@ -54,6 +54,25 @@ def test_after_a_real_kill_nothing_is_foreseen() -> None:
         assert [one.in_ms for one in forecast(recording)] in ([None], [None, None]), path.name
 
 
+def test_of_what_was_killed_in_real_groups_nothing_more_is_foreseen() -> None:
+    for path in sorted((RECORDINGS / "oom").glob("groups-*.ring.gz")):
+        (recording,) = load(str(path))
+        assert [one.group for one in forecast(recording) if one.in_ms is not None] == [], path.name
+
+
+@pytest.mark.parametrize("name", ["groups-1", "groups-3"])
+def test_nothing_is_foreseen_just_after_the_kill_in_a_real_group(name: str) -> None:
+    (recording,) = load(str(RECORDINGS / "oom" / f"{name}.ring.gz"))
+    boot = recording.boots[0]
+    for path in boot.rows("cgroup"):
+        times, counts = boot.points("cgroup", path, "oom_kills")
+        kills = [at for at, count in zip(times, counts, strict=True) if count > counts[0]]
+        for at_ms in range(kills[0] + 2_000, kills[0] + 20_000, 8_000) if kills else ():
+            if at_ms <= boot.last_ms:
+                said = next(one for one in forecast(recording, at_ms) if one.group == path)
+                assert said.in_ms is None, f"{path!r} {at_ms - kills[0]} ms after its kill"
+
+
 # -- the machine -------------------------------------------------------------------------------------------
 
 
@@ -152,6 +171,19 @@ def test_nothing_before_the_last_kill_counts(scene: Scene) -> None:
     assert of_machine(scene).per_s == pytest.approx(10 * 1024, rel=0.1)
 
 
+@pytest.mark.parametrize("after_s", [1, 2, 5, 15, 40, 120])
+def test_nothing_is_foreseen_of_what_has_ended(scene: Scene, after_s: int) -> None:
+    scene.run(100, b"steady", 20_000)
+    scene.run(200, b"leakd", lambda t: 5_000 + 100 * t)
+    scene.record(300)
+    assert of_machine(scene).in_ms is not None
+    scene.end(200)
+    scene.record(after_s)
+    found = of_machine(scene)
+    assert found.in_ms is None
+    assert found.reason in (Reason.GIVEN_BACK, Reason.NO_TREND)
+
+
 def test_a_slow_leak_of_a_few_minutes_is_no_forecast_of_weeks(scene: Scene) -> None:
     scene.run(200, b"slow", lambda t: t / 10)
     scene.record(120)
@@ -224,6 +256,21 @@ def test_file_cache_of_a_group_is_dropped_first(scene: Scene) -> None:
 def test_a_group_full_of_cache_has_no_forecast(scene: Scene) -> None:
     found = group(scene, 300, lambda t: min(t * MB // 4, 20 * MB))
     assert (found.in_ms, found.reason) == (None, Reason.RECLAIMS)
+
+
+def test_a_group_whose_leaker_is_started_anew_after_a_counted_kill_is_foreseen_by_its_new_pace(scene: Scene) -> None:
+    scene.run(200, b"leakd", lambda t: 64 * t, group=b"/app")
+    for second in range(300):
+        scene.groups[b"/app"] = (64 * 1024 * second, 20 * MB, 0, 0, 0)
+        scene.record(1)
+    scene.end(200)
+    scene.run(201, b"leakd", lambda t: 32 * t, group=b"/app")
+    for second in range(120):
+        scene.groups[b"/app"] = (32 * 1024 * second, 20 * MB, 0, 0, 1)
+        scene.record(1)
+    found = next(one for one in forecast(scene.flush().load()) if one.group == b"/app")
+    assert found.per_s == pytest.approx(32 * 1024, rel=0.1)
+    assert found.in_ms == pytest.approx((20 * 1024 - 32 * 120) / 32 * 1000, rel=0.1)
 
 
 def test_a_group_without_a_limit_has_none(scene: Scene) -> None:

@@ -9,8 +9,9 @@ really have: the reserve below the minimum watermark and reclaimable slab that i
 Of a group the ring knows usage and limit, but not how much of the usage is file cache that can be dropped. So the
 anonymous memory of its processes is watched where they are known; what else it holds makes the range wider.
 
-A recent trend counts more than an old one; nothing before the last OOM kill counts. Without a trend there is no
-forecast but a reason. Pure; never raises on what a recording holds.
+A recent trend counts more than an old one, and it has to last to the end; nothing before the last OOM kill counts, be
+it one that only a group's own counter tells of. Without a trend there is no forecast but a reason. Pure; never raises
+on what a recording holds.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ TOLD_BY_PROCESSES = 0.3  # of a group's usage: with less, its processes do not t
 LAG = 512 * KB  # that a process's RSS can be behind what it holds: CPUs count in batches
 # How long a kernel with nothing left looks for memory, and slows down who asks: likely and at most, measured at kills.
 STRUGGLE_MS = (500, 2000)
+AFTER_KILL = 10  # samples: at first the others read back what was taken from them
 CACHE_LITTLE = 0.2  # of a group's usage
 FULL = 0.97  # of a limit
 QUICKER = 1.5  # times the quickening that was seen: the soonest that is likely
@@ -83,14 +85,16 @@ def forecast(recording: Recording, at_ms: int | None = None, boot: int | None = 
         for event in oom_events(recording)
         if event.at.boot == index + 1 and event.victim is not None and (at_ms is None or event.at.uptime_ms <= at_ms)
     ]
-    # The sample at which a kill is seen first may still hold what the victim had.
-    since = of.sample_at[0]
-    if kills:
-        since = next(iter(of.sample_at[bisect_right(of.sample_at, max(kills)) + 1 :]), until)
+    since = _after(of, max(kills), until) if kills else of.sample_at[0]
     found = [_group(recording, index, path, since, until) for path in of.rows("cgroup")]
     groups = [one for one in found if one is not None]
     groups.sort(key=lambda one: (one.in_ms is None, one.in_ms or 0))
     return [_machine(recording, index, since, until), *groups]
+
+
+def _after(boot: Boot, kill_ms: int, until_ms: int) -> int:
+    """When to begin after a kill: the sample at which it is seen first may still hold what the victim had."""
+    return min(next(iter(boot.sample_at[bisect_right(boot.sample_at, kill_ms) + 1 :]), until_ms), until_ms)
 
 
 # -- the machine -------------------------------------------------------------------------------------------
@@ -105,7 +109,10 @@ def _machine(recording: Recording, index: int, since_ms: int, until_ms: int) -> 
         return Forecast(None, at, Basis.MACHINE, None, None, None, None, None, None, None, Reason.UNKNOWN)
     total = total_kb * KB
     room = machine_room(boot, until_ms)
-    found = trend(times, taken, until_ms, _samples(boot, times[0], until_ms), max(QUIET_LEAST, total // QUIET_SHARE))
+    samples = _samples(boot, times[0], until_ms)
+    found = trend(times, taken, until_ms, samples, max(QUIET_LEAST, total // QUIET_SHARE))
+    if samples < AFTER_KILL and since_ms > boot.sample_at[0]:
+        found = Reason.TOO_SHORT
     return _forecast(recording, index, None, at, Basis.MACHINE, total, room, found)
 
 
@@ -145,6 +152,9 @@ def _group(recording: Recording, index: int, path: bytes, since_ms: int, until_m
     if not known or rows[known - 1][1] <= 0:
         return None
     usage, limit = rows[known - 1]
+    killed = _last_kill(boot, path, until_ms)
+    if killed is not None:
+        since_ms = max(since_ms, _after(boot, killed, until_ms))
     at = moment(recording.boots, index, until_ms)
     first = max(bisect_right(times, since_ms) - 1, 0)
     used_at = [max(at_ms, since_ms) for at_ms in times[first:known]]
@@ -162,11 +172,21 @@ def _group(recording: Recording, index: int, path: bytes, since_ms: int, until_m
     cached = basis is Basis.PROCESSES and _cached(used_at, used, own_at, own, members)
     if basis is Basis.PROCESSES and not cached and usage < FULL * limit:
         basis, own_at, own = Basis.USAGE, used_at, used  # the kernel's own count, and it is not late
-    found = trend(own_at, own, until_ms, _samples(boot, own_at[0], until_ms), quiet)
+    samples = _samples(boot, own_at[0], until_ms)
+    found = trend(own_at, own, until_ms, samples, quiet)
+    if samples < AFTER_KILL and since_ms > boot.sample_at[0]:
+        found = Reason.TOO_SHORT
     pinned = basis is Basis.USAGE and usage >= FULL * limit and not droppable
     if pinned and found is not Reason.TOO_SHORT and _pinned(used_at, used, limit, until_ms):
         found = Reason.RECLAIMS
     return _forecast(recording, index, path, at, basis, limit, room, found)
+
+
+def _last_kill(boot: Boot, path: bytes, until_ms: int) -> int | None:
+    """When the group's own count of OOM kills rose last; None: it did not."""
+    times, counts = boot.points("cgroup", path, "oom_kills")
+    known = range(bisect_right(times, until_ms) - 1, 0, -1)
+    return next((times[i] for i in known if counts[i] > counts[i - 1]), None)
 
 
 def _cached(times: Sequence[int], used: Sequence[int], own_at: Sequence[int], own: Sequence[int], members: int) -> bool:

@@ -4,7 +4,8 @@ The last straight piece of the curve counts, with those before it that climb ali
 old one. But where the curve goes back and forth across one straight line, it is that line's, however its last piece
 climbs: growth that pauses, a wave, a group's usage that the kernel charges in batches. Within it late steps weigh
 more. A curve that grows ever faster is carried on as a parabola. What is given back again and again, stands still, or
-grows ever more slowly has no trend, but a reason why not.
+grows ever more slowly has no trend, but a reason why not; nor has growth that is gone at the end, as when who grew
+has ended.
 Pure, of numbers only.
 """
 
@@ -39,6 +40,7 @@ WAVES = 6  # times that a curve crosses its line to be one that wavers about it;
 EVEN = (0.75, 1.35)  # the pace of the second half of such a curve, as a share of the first
 LASTS = 0.45  # of all cells: a straight stretch this long is no last part of a warm-up
 BENDS = 0.15  # between the halves of a stretch: more is a bend
+GONE = 0.5  # of the growth of a stretch: what must be left of it at the end for it to go on
 STEEPER = 2.0  # a bend is not carried on further than this
 CHANCE_LEAST, CHANCE_MOST = 0.03, 0.3
 SURE = 1.645  # sigmas: the range holds 9 of 10 slopes
@@ -50,6 +52,7 @@ class Reason(StrEnum):
     TOO_SHORT = "recorded too briefly"
     NO_TREND = "no trend"
     SAWTOOTH = "it grows and gives back"
+    GIVEN_BACK = "what it grew by was given back"
     SETTLING = "the growth is about to stop"
     SHRINKING = "it shrinks"
     UNKNOWN = "not recorded"
@@ -109,6 +112,8 @@ def trend(times: Sequence[int], values: Sequence[int], until_ms: int, samples: i
         if len(dips) > 1:
             return Reason.SAWTOOTH
         return Reason.SHRINKING if cells[0] - cells[-1] > max(quiet, span // 2) else Reason.NO_TREND
+    if values[-1] < stretch[0] + GONE * found[0] * (len(stretch) - 1):
+        return Reason.GIVEN_BACK
     if _settles(cells, start, found[0]):
         return Reason.SETTLING
     width_s = (until_ms - times[0]) / count / 1000

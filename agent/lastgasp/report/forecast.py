@@ -19,6 +19,7 @@ WHY = {
     Reason.TOO_SHORT: "recorded too briefly to tell",
     Reason.NO_TREND: "no trend, so no forecast",
     Reason.SAWTOOTH: "it takes memory and gives it back: no trend, so no forecast",
+    Reason.GIVEN_BACK: "what it grew by is free again: no forecast",
     Reason.SETTLING: "the growth is slowing down: no forecast",
     Reason.SHRINKING: "it becomes less: no forecast",
     Reason.UNKNOWN: "unknown: not recorded",

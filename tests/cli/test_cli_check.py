@@ -86,6 +86,25 @@ def test_what_could_not_be_checked_is_not_green(folder: Path) -> None:
     assert check(folder, "good.lgr", "--allow-unchecked")[0] == KEPT
 
 
+def test_nothing_but_what_could_not_be_checked_is_said_so_and_no_more_advised_than_helps(folder: Path) -> None:
+    (folder / "memory-budget.toml").write_text("[process.cached]\nrequired = false\ngrowth = '10 kB/h'\n")
+    status, text = check(folder, "good.lgr")
+    assert (status, text.splitlines()[0]) == (3, "Neither green nor red: the only limit could not be checked.")
+    assert "--allow-unchecked accepts" in text
+    status, text = check(folder, "good.lgr", "--allow-unchecked")
+    assert (status, text.splitlines()[0]) == (0, "The only limit could not be checked. That is allowed here.")
+    assert "--allow-unchecked" not in text and "Record for 6 h" in text
+
+
+@pytest.mark.parametrize(("name", "meant"), [("htpd", "httpd"), ("leaky-api", "python3 leaky-api.py")])
+def test_a_name_in_a_budget_that_nobody_has_gets_the_nearest(folder: Path, name: str, meant: str) -> None:
+    (folder / "memory-budget.toml").write_text(f"[process.{name}]\npeak = '4 MB'\n")
+    file = "good.lgr" if name == "htpd" else str(RECORDINGS / "real" / "programs.ring.gz")
+    status, text = check(folder, file)
+    assert status == BROKEN
+    assert f'{name}: did you mean "{meant}"? If not: required = false allows it.' in " ".join(text.split())
+
+
 def test_several_recordings_are_all_checked_and_are_in_one_junit_file(folder: Path) -> None:
     status, text = check(folder, "good.lgr", "bad.lgr", "--junit", "out.xml")
     assert status == BROKEN
@@ -100,6 +119,7 @@ def test_a_recording_that_cannot_be_read_is_red_and_the_others_are_checked(folde
     status, text = check(folder, "good.lgr", "empty.lgr", "--junit", "out.xml", "--allow-unchecked")
     assert status == BROKEN
     assert text.startswith("1 file could not be read: empty.lgr: empty file")
+    assert "All 7 limits kept in what could be read." in " ".join(text.split())
     assert "ok    httpd" in text
     assert ElementTree.parse(folder / "out.xml").getroot().get("errors") == "1"
 

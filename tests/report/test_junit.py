@@ -62,7 +62,7 @@ def junit_of(*paths: Path, allow: bool = False, unreadable: list[tuple[str, str]
     budget = parse(BUDGET)
     scenes = [Scene.load(_At(path)) for path in paths]  # type: ignore[arg-type]
     results = [judge(recording, gather(recording), budget) for recording in scenes]
-    return junit.render(Checked(results, unreadable or []), "memory-budget.toml", allow)
+    return junit.render(Checked(results, unreadable or [], [], allow), "memory-budget.toml")
 
 
 class _At:

@@ -74,12 +74,12 @@ def run(options: argparse.Namespace) -> int:
     except BudgetError as error:
         sys.stderr.write(f"lastgasp: {visible(f'{options.budget}: {error}')}\n")
         return WRONG
-    checked, nothing = check(options.paths, budget)
+    checked, nothing = check(options.paths, budget, options.allow_unchecked)
     if options.junit is not None:
-        Path(options.junit).write_bytes(junit.render(checked, options.budget, options.allow_unchecked))
+        Path(options.junit).write_bytes(junit.render(checked, options.budget))
     if nothing is not None:
         raise nothing
-    status = _status(checked, options.allow_unchecked)
+    status = _status(checked)
     if options.json:
         sys.stdout.write(_json(checked, options.budget, status))
     else:
@@ -99,7 +99,7 @@ def _budget(path: str) -> Budget:
         raise BudgetError(f"not UTF-8 text (byte {error.start})") from None
 
 
-def check(paths: list[str], budget: Budget) -> tuple[Checked, LoadError | None]:
+def check(paths: list[str], budget: Budget, allow_unchecked: bool) -> tuple[Checked, LoadError | None]:
     """Every recording in the paths; one that cannot be read does not keep the others from being checked.
 
     The error is there when none could be read.
@@ -111,14 +111,14 @@ def check(paths: list[str], budget: Budget) -> tuple[Checked, LoadError | None]:
         results.extend(judge(recording, facts, budget) for recording, facts in inputs.gathered())
     except LoadError as error:
         nothing = error
-    return Checked(results, inputs.unreadable, inputs.without), nothing
+    return Checked(results, inputs.unreadable, inputs.without, allow_unchecked), nothing
 
 
-def _status(checked: Checked, allow_unchecked: bool) -> int:
+def _status(checked: Checked) -> int:
     if checked.unreadable or checked.those(Outcome.BROKEN):
         return BROKEN
     unchecked = bool(checked.those(Outcome.UNCHECKED)) or not checked.asked
-    return UNCHECKED if unchecked and not allow_unchecked else KEPT
+    return UNCHECKED if unchecked and not checked.allow_unchecked else KEPT
 
 
 def _json(checked: Checked, budget: str, status: int) -> str:

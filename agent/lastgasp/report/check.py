@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from lastgasp.analysis.budget.judge import Check, Outcome, Result, Rule, Why
 from lastgasp.report import units
+from lastgasp.report.named import near
 from lastgasp.report.screen import Screen
 from lastgasp.report.visible import visible
 
@@ -34,6 +35,7 @@ class Checked:
     results: list[Result]
     unreadable: list[tuple[str, str]]
     without: list[str] = field(default_factory=list)
+    allow_unchecked: bool = False  # what could not be checked is no failure
 
     def those(self, outcome: Outcome) -> list[tuple[Result, Check]]:
         """All checks with that outcome."""
@@ -145,20 +147,33 @@ def answer(checked: Checked, text: Text) -> list[str]:
         limits = units.count(checked.asked, "limit")
         found.append(f"{len(broken)} of {limits} {verb} broken{within}: {'; '.join(told)}{more}.")
     if unchecked:
-        verb = "was" if checked.asked - len(unchecked) == 1 else "were"
-        rest = "" if broken else f"; the other {checked.asked - len(unchecked)} {verb} kept"
-        of = "" if broken else f" of {units.count(checked.asked, 'limit')}"
-        begin = "Neither green nor red: " if not broken else ""
-        found.append(f"{begin}{len(unchecked)}{of} could not be checked{rest}.")
-    if not broken and not unchecked and not checked.unreadable:
+        found.append(_unchecked(checked, len(unchecked), bool(broken)))
+    if checked.unreadable:
+        files = units.count(len(checked.unreadable), "file")
+        first = visible(checked.unreadable[0][1])
+        found.append(f"{files} could not be read: {first}{'' if first.endswith('?') else '.'}")
+    if not broken and not unchecked:
         within = f" in all {len(checked.results)} recordings" if several else ""
+        within = " in what could be read" if checked.unreadable else within
         kept = units.count(checked.asked, "limit")
         none = "No limit applied: nothing of what the budget is for was recorded."
         found.append(f"{'All ' if checked.asked > 1 else ''}{kept} kept{within}." if checked.asked else none)
-    if checked.unreadable:
-        files = units.count(len(checked.unreadable), "file")
-        found.append(f"{files} could not be read: {visible(checked.unreadable[0][1])}.")
     return found
+
+
+def _unchecked(checked: Checked, number: int, broken: bool) -> str:
+    """How much could not be checked."""
+    if broken:
+        return f"{number} could not be checked."
+    kept = checked.asked - number
+    if not kept:
+        said = "The only limit could not be checked" if number == 1 else f"None of {number} limits could be checked"
+    else:
+        verb = "was" if kept == 1 else "were"
+        said = f"{number} of {checked.asked} limits could not be checked; the other {kept} {verb} kept"
+    if checked.allow_unchecked:
+        return f"{said}. That is allowed here."
+    return f"Neither green nor red: {said[0].lower()}{said[1:]}."
 
 
 def draw(screen: Screen, checked: Checked, good: bool) -> None:
@@ -245,7 +260,7 @@ def next_steps(checked: Checked, text: Text) -> list[str]:
         elif check.rule is Rule.FLASH:
             found.append("A longer interval in lastgasp.conf writes less; flash_budget limits what is written early.")
         elif check.rule is Rule.RUNS:
-            found.append("Was it renamed, or did it end before the recording began? required = false allows it.")
+            found.append(_absent(check, result, text))
         else:
             found.append(f"lastgasp report {file}")
     unchecked = [check for _, check in checked.those(Outcome.UNCHECKED)]
@@ -254,9 +269,17 @@ def next_steps(checked: Checked, text: Text) -> list[str]:
         found.append(f"Record for {units.duration(longest)} or more, so that all limits can be checked.")
     if any(check.why is Why.UNRECORDED for check in unchecked):
         found.append("Leave limits out that this device cannot tell of.")
-    if unchecked:
+    if unchecked and not checked.allow_unchecked:
         found.append("--allow-unchecked accepts what could not be checked.")
     return _distinct(found)[:8]
+
+
+def _absent(check: Check, result: Result, text: Text) -> str:
+    """What to do where a program did not run: it may be called otherwise."""
+    alike = near(text(check.program or b""), [text(name) for name in result.programs])
+    if alike:
+        return f'{subject(check, text)}: did you mean "{alike[0]}"? If not: required = false allows it.'
+    return "Was it renamed, or did it end before the recording began? required = false allows it."
 
 
 def _distinct(lines: Sequence[str]) -> list[str]:

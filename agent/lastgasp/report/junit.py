@@ -24,12 +24,12 @@ from lastgasp.report.visible import visible
 PACKAGE = "lastgasp"
 
 
-def render(checked: Checked, budget: str, allow_unchecked: bool) -> bytes:
+def render(checked: Checked, budget: str) -> bytes:
     """The file, UTF-8. ``budget``: the name of the file with the limits."""
     root = ElementTree.Element("testsuites", name="lastgasp check")
     classes: Counter[str] = Counter()
     for result in checked.results:
-        _suite(root, result, _distinct(classes, _class(result.facts.file)), budget, allow_unchecked)
+        _suite(root, result, _distinct(classes, _class(result.facts.file)), budget, checked.allow_unchecked)
     for path, line in checked.unreadable:
         suite = _begin(root, path)
         case = ElementTree.SubElement(

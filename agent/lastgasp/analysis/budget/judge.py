@@ -8,7 +8,7 @@ long enough to show the opposite; if not, it is **unchecked**, which is not kept
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from lastgasp.analysis.budget.budget import Budget, ProcessBudget
@@ -91,6 +91,7 @@ class Result:
     facts: Facts
     seen_ms: int  # recorded, without holes
     checks: list[Check]
+    programs: list[bytes] = field(default_factory=list)  # names of all that ran; raw
 
     def those(self, outcome: Outcome) -> list[Check]:
         """The checks with that outcome."""
@@ -102,7 +103,7 @@ def judge(recording: Recording, facts: Facts, budget: Budget) -> Result:
     holes = sum(gap.to_ms - gap.from_ms for boot in recording.boots for gap in boot.gaps)
     seen_ms = max(facts.span.recorded_ms - holes, 0)
     one = _Judge(recording, facts, budget, seen_ms)
-    return Result(facts, seen_ms, [*one.system(), *one.processes()])
+    return Result(facts, seen_ms, [*one.system(), *one.processes()], [program.name for program in one.programs])
 
 
 class _Judge:
@@ -110,6 +111,7 @@ class _Judge:
 
     def __init__(self, recording: Recording, facts: Facts, budget: Budget, seen_ms: int) -> None:
         self.recording, self.facts, self.budget, self.seen_ms = recording, facts, budget, seen_ms
+        self.programs = programs(recording)
         self.growth = {growth.name: growth for growth in facts.growth}
 
     # -- the machine -----------------------------------------------------------------------------------
@@ -184,7 +186,7 @@ class _Judge:
 
     def processes(self) -> Iterator[Check]:
         """The limits of programs: of those that several tables fit, the first that has the key counts."""
-        known = programs(self.recording)
+        known = self.programs
         done: set[tuple[bytes, Rule]] = set()
         for limits in self.budget.processes:
             fitting = sorted((one for one in known if limits.fits(one.name)), key=lambda one: one.name)
@@ -262,7 +264,8 @@ class _Judge:
         if no_leak_above(life, limit):
             return Check(program, Rule.GROWTH, Outcome.KEPT, 0.0, limit, shape=life.verdict.shape)
         ran_ms = life.last.uptime_ms - life.first.uptime_ms
-        return replace(check, why=Why.GREW, needs_ms=ran_ms + check.needs_ms - stood_ms)
+        why = Why.GREW if 2 * stood_ms < ran_ms else Why.SHORT
+        return replace(check, why=why, needs_ms=ran_ms + check.needs_ms - stood_ms)
 
     # -- outcomes --------------------------------------------------------------------------------------
 

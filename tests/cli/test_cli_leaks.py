@@ -107,6 +107,26 @@ def test_a_leak_is_judged_from_a_mark_on(tmp_path: Path) -> None:
     assert re.search(r"412 bytes per received packet on eth0 \(R² (0.9|1.0)", said)
 
 
+def test_where_judging_begins_is_not_taken_for_the_beginning_of_the_recording() -> None:
+    programs = str(RECORDINGS / "real" / "programs.ring.gz")
+    said = flat(told(programs, "--since", "09:20:00", "--process", "late-leak"))
+    assert "; since before 09:20:00, where judging begins." in said
+    assert "Since when late-leak grows: it did before 09:20:00, where judging begins." in said
+    assert "recording began" not in said
+    said = flat(told(programs, "--since", "09:10:00", "--process", "late-leak"))
+    assert "; since 09:15:" in said and "where judging begins" not in said
+
+
+def test_judging_from_the_first_sample_on_leaves_nothing_out(tmp_path: Path) -> None:
+    scene = Scene(tmp_path / "ring").boot()
+    scene.at_s = 60
+    scene.run(200, b"leakd", lambda t: 1_000 + 10 * t)
+    scene.programs[200].started_ms = 5_000
+    scene.record(900).flush()
+    said = flat(told(str(tmp_path / "ring"), "--since", "0:01:00"))
+    assert "since before the recording began at" in said and "where judging begins" not in said
+
+
 def test_the_beginning_of_what_a_mark_names_will_do(tmp_path: Path) -> None:
     scene = Scene(tmp_path / "ring", slots=64).boot()
     scene.run(200, b"leakd", lambda t: 1_000 + 10 * t)

@@ -6,7 +6,7 @@ time before as well. Boots follow one another; how long the machine was off in b
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from statistics import median
 
@@ -58,6 +58,11 @@ class Span:
     recorded_ms: int  # sum over the boots
     samples: int
     interval_ms: int | None
+    cut: bool = field(default=False, metadata={"json": False})  # more of the first boot was recorded before
+
+    def cuts(self, at: Moment) -> bool:
+        """Is it where judging was told to begin, rather than where the recording does?"""
+        return self.cut and (at.boot, at.uptime_ms) == (self.first.boot, self.first.uptime_ms)
 
 
 def moment(boots: list[Boot], index: int, at_ms: int) -> Moment:
@@ -97,6 +102,7 @@ def span(recording: Recording) -> Span:
         sum(boot.last_ms - boot.first_ms for boot in boots),
         recording.samples,
         usual_interval_ms(boots),
+        recording.cut,
     )
 
 

@@ -63,7 +63,9 @@ def unknowns(screen: Screen, facts: Facts) -> list[str]:
         if life.follows is not None and not life.follows.enough:
             found.append(f"With what work {name} grows: its memory changed too seldom, or too briefly, to tell.")
         if not life.started and life.since == life.first:
-            found.append(f"Since when {name} grows: it did before the recording began.")
+            cut = facts.span.cuts(life.first)
+            begin = f"{units.near(life.first, facts.span)}, where judging begins" if cut else "the recording began"
+            found.append(f"Since when {name} grows: it did before {begin}.")
     ended = facts.ooms or facts.refusals
     if facts.leaks and not ended and facts.forecasts and all(one.in_ms is None for one in facts.forecasts):
         reason = facts.forecasts[0].reason

@@ -42,4 +42,6 @@ def since(life: Life, span: Span) -> str:
         return f"since {units.near(life.since, span)}"
     if life.started:
         return f"since it started at {units.near(life.first, span)}"
+    if span.cuts(life.first):
+        return f"since before {units.near(life.first, span)}, where judging begins"
     return f"since before the recording began at {units.near(life.first, span)}"

@@ -218,6 +218,7 @@ class Recording:
     undecodable: int = 0  # records
     unseen: int = 0  # samples that depend on missing blocks
     clean_stop: bool = False  # the recording ends with a stop that was asked for
+    cut: bool = False  # what was recorded of the first boot before its first_ms is left out (timeline.window)
 
     @property
     def samples(self) -> int:

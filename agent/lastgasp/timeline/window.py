@@ -22,7 +22,9 @@ def since(recording: Recording, boot: int, at_ms: int) -> Recording:
     """
     first, *later = recording.boots[boot - 1 :]
     held = bisect_right(first.sample_at, at_ms) - 1
-    return replace(recording, boots=[_cut(first, first.sample_at[held] if held >= 0 else first.first_ms), *later])
+    begin_ms = first.sample_at[held] if held >= 0 else first.first_ms
+    cut = held > 0
+    return replace(recording, boots=[_cut(first, begin_ms), *later], cut=cut)
 
 
 def _cut(boot: Boot, at_ms: int) -> Boot:

@@ -20,6 +20,7 @@ from scene import MACHINE, Scene
 from stories import STORIES
 
 Capture = pytest.CaptureFixture[str]
+RECORDINGS = Path(__file__).parents[1] / "recordings"
 
 
 UNFIT = {
@@ -181,7 +182,8 @@ def test_what_was_recorded_before_the_kill_decides(capsys: Capture, tmp_path: Pa
     BEFORE_KILLS[story](path)
     text = said(capsys, str(path))
     assert text.startswith(begins)
-    assert ("oom_score_adj of leaker" in text) == (story != "leak_ends_in_its_kill")
+    # Who filled it is not told to be spared.
+    assert ("oom_score_adj of leaker" in text) == (story in ("large_but_steady", "tmpfs_fills"))
 
 
 def test_a_kill_that_was_only_counted_is_told(capsys: Capture, tmp_path: Path) -> None:
@@ -244,3 +246,46 @@ def test_a_leak_of_who_had_no_part_in_an_older_kill_is_not_its_cause(tmp_path: P
     (one,) = read(str(path)).found
     leaks = [Leak(b"stranger", 1.0), Leak(b"leaker", 1.0), Leak(b"slab", 1.0, program=False)]
     assert [leak.name for leak in _leaking(one, leaks)] == [b"leaker", b"slab"]
+
+
+def test_all_that_leaks_is_reckoned_with(capsys: Capture) -> None:
+    text = said(capsys, str(RECORDINGS / "real" / "programs.ring.gz"))
+    assert text.startswith(
+        "No setting cures this: historyd and 10 more leak, and have to be mended. Tuning only delays"
+    )
+    assert "at 4.9 MB/min together, 64.0 MB more of RAM or swap buy 13 min" in text
+
+
+def test_an_end_without_a_report_leads_as_in_the_report(capsys: Capture) -> None:
+    text = said(capsys, str(RECORDINGS / "endings" / "arm64-6.1-panic.ring.gz"))
+    assert text.startswith("The machine restarted after 12:09:08, when it had 8.6 MB of 97.6 MB available: most likely")
+    assert "leaker (pid 147) took 37.4 MB. Whether a setting cures this is open: if leaker leaks," in text
+
+
+def test_a_refusal_leads_and_the_settings_that_refused_are_to_be_changed(capsys: Capture) -> None:
+    path = RECORDINGS / "endings" / "armhf-6.1-overcommit-2.ring.gz"
+    text = said(capsys, str(path))
+    assert text.startswith("From 12:09:58 on programs were most likely refused memory while 40.7 MB were available:")
+    assert "if leaker leaks, a higher limit only delays the next refusal." in text
+    first = as_json(capsys, path)["advice"][0]
+    assert (first["setting"], first["current"]) == ("vm.overcommit_memory, vm.overcommit_ratio", "2")
+    assert "a leak takes the new limit, too" in first["caution"]
+
+
+def test_who_is_to_blame_is_who_the_report_blames(capsys: Capture) -> None:
+    found = as_json(capsys, RECORDINGS / "armhf-6.1-tune.ring.gz")
+    assert found["answer"].startswith(
+        "Most likely no setting cures this: what makes shared memory and tmpfs files grow"
+    )
+    assert not any("vitald" in one["setting"] for one in found["advice"])
+
+
+@pytest.mark.parametrize(
+    ("name", "blamed"),
+    [("adj-down", "leaker"), ("memcg-adj", "leaker"), ("protected-leaker", "leaker"), ("vfork", "launcher")],
+)
+def test_nobody_is_told_to_shield_who_is_to_blame(capsys: Capture, name: str, blamed: str) -> None:
+    path = str(RECORDINGS / f"armhf-6.1-{name}.ring.gz")
+    assert f"oom_score_adj of {blamed} to -" not in said(capsys, path)
+    assert main(["report", path]) == 0
+    assert f"oom_score_adj of {blamed} to -" not in " ".join(capsys.readouterr().out.split())

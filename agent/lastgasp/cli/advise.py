@@ -15,6 +15,7 @@ from lastgasp.analysis.advice.standing import Standing, standing
 from lastgasp.analysis.advice.together import main_event, together
 from lastgasp.analysis.facts import Facts
 from lastgasp.analysis.oom.before import Finding
+from lastgasp.analysis.oom.culprit import culprit
 from lastgasp.analysis.shape.trend import Shape
 from lastgasp.cli.oom_source import Source, read
 from lastgasp.report import advice as drawn
@@ -100,10 +101,21 @@ def _advised(source: Source, text: Text) -> Advised:
     events, _ = joined(source.found)
     leaks = [leak for facts in source.facts for leak in _leaks(facts)]
     if not events:
-        answer = drawn.of_recording(standings[0], source.facts[0], leaks, text)
+        facts = source.facts[0]
+        ended = {growth.worst.name for growth in facts.leaks if growth.worst.ended}
+        going_on = [leak for leak in _leaks(facts) if not (leak.program and leak.name in ended)]
+        answer = drawn.of_recording(standings[0], facts, going_on or leaks, text)
         return Advised(answer, general, list(drawn.others(general, settings)), [], None)
     evidences = [
-        Evidence(one.report, one.choice, one.cause, settings, _leaking(one, leaks), bool(source.recordings))
+        Evidence(
+            one.report,
+            one.choice,
+            one.cause,
+            settings,
+            _leaking(one, leaks),
+            bool(source.recordings),
+            culprit(one.cause, one.choice, one.before),
+        )
         for one in (events[place] for place in source.latest)
     ]
     advices = [

@@ -10,9 +10,10 @@ from lastgasp.analysis.advice.standing import Standing
 from lastgasp.analysis.facts import Facts
 from lastgasp.analysis.oom.before import Before, Finding
 from lastgasp.analysis.oom.cause import Case, inner
+from lastgasp.analysis.oom.culprit import By
 from lastgasp.analysis.oom.series import TableGrowth
 from lastgasp.analysis.shape.trend import Confidence
-from lastgasp.report import units
+from lastgasp.report import endings, units
 from lastgasp.report.oom.series import between_reports
 from lastgasp.report.oom.words import Text
 from lastgasp.report.screen import Screen
@@ -39,12 +40,18 @@ def verdict(evidence: Evidence, grown: TableGrowth | None, before: Before | None
     if evidence.cause.case == Case.USER_SPACE:
         return "A killer in user space decided: its own limits and exceptions count here, not the kernel's settings."
     if evidence.leaks:
-        return of_leak(evidence.leaks[0], evidence.cause.case == Case.GROUP, text)
+        return of_leaks(evidence.leaks, evidence.cause.case == Case.GROUP, text)
     cured = cured_by_settings(evidence)
-    holder = evidence.cause.holder
+    holder, named = evidence.cause.holder, evidence.culprit
+    if cured is False and named is not None and not named.program and named.by is By.TAKEN:
+        return f"Most likely no setting cures this: what makes {text(named.name)} grow has to be found."
     if cured is False:
         what = "kernel memory" if Case.KERNEL in (evidence.cause.case, evidence.cause.within) else "files in tmpfs"
         return f"No setting cures this: {what} filled the RAM, and no kill brings that back. Find who makes it grow."
+    if cured is None and named is not None and evidence.blames_another:
+        return (
+            f"Whether a setting cures this is open: if {text(named.name)} leaks, all of them only delay the next kill."
+        )
     if cured is None and before is not None and before.program is not None:
         name = text(before.program.name)
         if before.finding == Finding.MAY_LEAK:
@@ -73,14 +80,18 @@ def verdict(evidence: Evidence, grown: TableGrowth | None, before: Before | None
     return "Settings can help here, as far as the report tells. Each has its price."
 
 
-def of_leak(leak: Leak, group: bool, text: Text) -> str:
-    """A leak, and by how much tuning delays its end."""
-    words = f"No setting cures this: {text(leak.name)} leaks, and has to be mended."
-    if not leak.program:
-        words = f"No setting cures this: what makes {text(leak.name)} grow has to be found."
-    if leak.per_s > 0:
-        delay = units.duration(MORE_BYTES / leak.per_s * 1000)
-        rate = units.rate(leak.per_s, 60_000 if leak.per_s > 8192 else 86_400_000)
+def of_leaks(leaks: Sequence[Leak], group: bool, text: Text) -> str:
+    """What leaks, the first by name, and by how much tuning delays its end: of all of them together."""
+    first, more_of_them = leaks[0], len(leaks) - 1
+    words = f"No setting cures this: {text(first.name)} leaks, and has to be mended."
+    if not first.program:
+        words = f"No setting cures this: what makes {text(first.name)} grow has to be found."
+    elif more_of_them:
+        words = f"No setting cures this: {text(first.name)} and {more_of_them:,} more leak, and have to be mended."
+    per_s = sum(leak.per_s for leak in leaks)
+    if per_s > 0:
+        delay = units.duration(MORE_BYTES / per_s * 1000)
+        rate = units.rate(per_s, 60_000 if per_s > 8192 else 86_400_000) + (" together" if more_of_them else "")
         more = "of a higher limit buy" if group else "more of RAM or swap buy"
         words += f" Tuning only delays it: at {rate}, {units.size(MORE_BYTES)} {more} {delay}."
     return words
@@ -88,8 +99,11 @@ def of_leak(leak: Leak, group: bool, text: Text) -> str:
 
 def of_recording(standing: Standing, facts: Facts, leaks: Sequence[Leak], text: Text) -> str:
     """The sentence at the head where there is no report."""
+    told = "".join(f"{said} " for said in endings.sentences(facts, text))
     if leaks:
-        return of_leak(leaks[0], False, text)
+        return told + of_leaks(leaks, False, text)
+    if told:
+        return told + _open(facts, text)
     if not facts.span.samples:
         return "Nothing can be advised: the recording has no sample that can be decoded."
     words = "There is no OOM report in this recording"
@@ -102,6 +116,16 @@ def of_recording(standing: Standing, facts: Facts, leaks: Sequence[Leak], text: 
         share = units.percent(standing.available_least_kb / standing.ram_kb)
         words += f"; at least {units.size(standing.available_least_kb * 1024)} ({share} of RAM) were available"
     return f"{words}."
+
+
+def _open(facts: Facts, text: Text) -> str:
+    """Of a boot that ended with nothing left, or with programs refused, where nobody is known to leak."""
+    takers = (facts.refusals[-1] if facts.refusals else facts.squeezes[-1]).takers
+    end = "a higher limit only delays the next refusal" if facts.refusals else "all of them only delay the next end"
+    if not takers:
+        return f"Whether a setting cures this is open: if somebody leaks, {end}."
+    who = f"{text(takers[0].name)} leaks" if takers[0].pid is not None else f"{text(takers[0].name)} go on to grow"
+    return f"Whether a setting cures this is open: if {who}, {end}."
 
 
 def filled(advice: Advice, text: Text) -> tuple[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lastgasp.analysis.advice.piece import Evidence, Leak
+from lastgasp.analysis.advice.piece import Advice, Evidence, Leak
 from lastgasp.analysis.advice.together import main_event, together
 from lastgasp.analysis.facts import Facts
 from lastgasp.analysis.oom.culprit import By
@@ -19,6 +19,7 @@ from lastgasp.report.screen import Screen
 
 KILLS = 2  # told in full
 ALSO = 2
+ANYBODY = "vm.oom_kill_allocating_task=1"  # whom it kills is chance: no advice in one line
 
 
 def sentences(one: Explanation, text: Text) -> list[str]:
@@ -70,13 +71,19 @@ def by_settings(facts: Facts, text: Text) -> list[str]:
     main = main_event(evidences)
     found = [advised.verdict(evidences[main], None, facts.explained[main].before, text)]
     pieces = together(evidences)
-    certain = [piece for piece in pieces if piece.exact]
+    certain = [piece for piece in pieces if piece.exact and piece.setting != ANYBODY and not _shields(piece, facts)]
     if certain:
         setting, here = advised.filled(certain[0], text)
-        found.append(f"{setting}: {here}")
+        found.append(f"{setting}: {here} But: {certain[0].caution}")
     if pieces:
         found[-1] += f" lastgasp advise tells of {units.count(len(pieces), 'setting')} and the caution of each."
     return found
+
+
+def _shields(piece: Advice, facts: Facts) -> bool:
+    """Would it spare who is to blame for one of the kills?"""
+    blamed = {one.culprit.name for one in facts.explained if one.culprit is not None and one.culprit.program}
+    return piece.spares and bool(blamed.intersection(piece.names[:1]))
 
 
 def _evidence(one: Explanation) -> Evidence:
@@ -88,4 +95,4 @@ def _evidence(one: Explanation) -> Evidence:
         elif before.machine is not None:
             per_s = before.per_s if before.machine.verdict.shape is Shape.LEAK else 0.0
             leaks = (Leak(before.machine.name.encode(), per_s, program=False),)
-    return Evidence(one.report, one.choice, one.cause, {}, leaks, True)
+    return Evidence(one.report, one.choice, one.cause, {}, leaks, True, one.culprit)

@@ -30,8 +30,10 @@ def advise_recording(standing: Standing, facts: Facts, refused_at: bytes | None 
         _swap(standing),
         _kept(standing),
         _dump(standing),
-        overcommit(standing, refused_at),
+        _refusing(facts) if facts.refusals else overcommit(standing, refused_at),
     ]
+    if facts.refusals:
+        found.insert(0, found.pop())
     return [advice for advice in found if advice is not None]
 
 
@@ -142,6 +144,20 @@ def _dump(standing: Standing) -> Advice | None:
         return None
     here = "It is 0: a report will not say who held what."
     return Advice("vm.oom_dump_tasks=1", value, here, (), False, "A longer log: a line for each process.")
+
+
+def _refusing(facts: Facts) -> Advice:
+    """Where mode 2 most likely refused programs memory."""
+    one = facts.refusals[-1]
+    free = f" while {one.available_bytes // 1024:,} kB were available" if one.available_bytes is not None else ""
+    here = f"It most likely refused programs{free}: {one.committed_bytes // 1024:,} kB were promised, CommitLimit is"
+    here += f" {one.limit_bytes // 1024:,} kB. A higher ratio (or _kbytes) allows more promises; 0 refuses only what is"
+    here += " far beyond all memory."
+    caution = (
+        "It helps only if nobody leaks: a leak takes the new limit, too. And where more is promised than there is,"
+    )
+    caution += " the OOM killer comes instead."
+    return Advice("vm.overcommit_memory, vm.overcommit_ratio", b"2", here, (), False, caution)
 
 
 def overcommit(standing: Standing, refused_at: bytes | None) -> Advice | None:

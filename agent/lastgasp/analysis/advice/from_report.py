@@ -50,7 +50,7 @@ def _adj(evidence: Evidence) -> list[Advice | None]:
         return []
     found: list[Advice | None] = []
     holder = cause.holder
-    if inner(cause) == Case.PROTECTED and holder is not None:
+    if inner(cause) == Case.PROTECTED and holder is not None and not evidence.blames_another:
         outcome = what_if(report, choice, Change(tuple(Rule(0, pid=pid) for pid in holder.pids)))
         words, names = _first(outcome)
         found.append(
@@ -66,8 +66,8 @@ def _adj(evidence: Evidence) -> list[Advice | None]:
     asked = choice.cause == Cause.ALLOCATING
     victim = next((entry for entry in choice.ranking if asked and entry.pid == choice.kernel_pid), choice.model)
     needs = choice.needs(victim.pid)
-    if victim.process.name in {leak.name for leak in evidence.leaks if leak.program}:
-        return found  # nobody is told to shield what leaks
+    if evidence.blames(victim.process.name):
+        return found  # nobody is told to shield what leaks, or filled the memory
     if choice.victim is None:
         return found  # nobody was chosen: the machine stopped, or was stopped, before
     if needs is not None and needs.adj is not None and (needs.other is not None or choice.group):
@@ -104,7 +104,7 @@ def _adj(evidence: Evidence) -> list[Advice | None]:
 
 def _own_limit(evidence: Evidence) -> Advice | None:
     cause = evidence.cause
-    if cause.case not in (Case.ONE_PROCESS, Case.PROTECTED) or cause.holder is None:
+    if cause.case not in (Case.ONE_PROCESS, Case.PROTECTED) or cause.holder is None or evidence.blames_another:
         return None
     here = "In a memory group with a limit of its own it hits that limit alone, and the rest goes on."
     if any(leak.name == cause.holder.name for leak in evidence.leaks):

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lastgasp.analysis.oom.cause import Case, OomCause, inner
+from lastgasp.analysis.oom.culprit import By, Culprit
 from lastgasp.oom.choice import Choice
 from lastgasp.oom.report import Report
 
@@ -40,6 +41,19 @@ class Evidence:
     settings: Mapping[str, bytes]  # "vm.swappiness" …, as recorded; empty for a text log
     leaks: Sequence[Leak]
     recorded: bool  # there is a recording, which tells of promises by itself
+    culprit: Culprit | None = None  # whom the report names; None: nobody can be named
+
+    def blames(self, name: bytes) -> bool:
+        """Does the recording blame that program, be it as the most likely one only?"""
+        one = self.culprit
+        named = one is not None and one.program and one.by is not By.HELD and one.name == name
+        return named or any(leak.program and leak.name == name for leak in self.leaks)
+
+    @property
+    def blames_another(self) -> bool:
+        """Is whoever held most not who is to blame?"""
+        one, holder = self.culprit, self.cause.holder
+        return one is not None and holder is not None and not (one.program and one.name == holder.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +67,11 @@ class Advice:
     exact: bool  # by the kernel's own arithmetic, else a judgement
     caution: str
     events: tuple[int, ...] = ()  # from 1: of which reports it is about; empty: of the recording as a whole
+
+    @property
+    def spares(self) -> bool:
+        """Does it make a process less likely to be killed?"""
+        return self.setting.startswith("oom_score_adj of {} to ") and not self.setting.endswith(" to 0")
 
     @property
     def key(self) -> tuple[str, tuple[bytes, ...]]:
@@ -71,5 +90,7 @@ def cured_by_settings(evidence: Evidence) -> bool | None:
     if evidence.cause.case == Case.BY_HAND:
         return False
     if evidence.leaks or case in (Case.KERNEL, Case.SHMEM):
+        return False
+    if evidence.culprit is not None and not evidence.culprit.program:
         return False
     return None if case in (Case.ONE_PROCESS, Case.PROTECTED) else True

@@ -15,6 +15,7 @@ import pytest
 from commands import lastgasp
 from stories import STORIES
 
+LOGS = Path(__file__).parents[1] / "oomlogs"
 BUDGET = "[system]\noom_kills = 0\n"
 COMMANDS = {
     "report": ["report", "--json", "PATHS"],
@@ -161,3 +162,20 @@ def test_a_page_of_the_others_is_made(folder: Path) -> None:
     done = lastgasp(folder, "report", "bad.lgr", "bench/one.lgr", "--html", "page.html")
     assert done.returncode == 1 and b"bad.lgr: empty file" in done.stderr
     assert (folder / "page.html").stat().st_size > 1000
+
+
+@pytest.mark.parametrize(
+    "log", ["armhf-adj.txt", "armhf-adj.kmsg", "armhf-verbose.console.bin", "x86-memcg1-plain.txt"]
+)
+@pytest.mark.parametrize("command", ["report", "leaks"])
+def test_a_kernel_log_is_told_by_its_look_and_who_reads_it(command: str, log: str, tmp_path: Path) -> None:
+    (tmp_path / "log").write_bytes((LOGS / log).read_bytes())
+    done = lastgasp(tmp_path, command, "log")
+    said = b"lastgasp: log: a kernel log by the look of it, and no recording; to read it: lastgasp oom log\n"
+    assert (done.returncode, done.stderr) == (1, said)
+    assert lastgasp(tmp_path, "oom", "log").returncode == 0
+
+
+def test_other_text_is_no_kernel_log(tmp_path: Path) -> None:
+    (tmp_path / "notes").write_text("The kernel is a log of [2026] things\n12,3 apples\n")
+    assert b"no recording in these" in lastgasp(tmp_path, "report", "notes").stderr

@@ -165,6 +165,7 @@ def test_a_recording_without_a_report_says_so(tmp_path: Path) -> None:
     done = run("oom", str(path))
     assert done.returncode == 1
     assert b"no OOM report in this recording" in done.stderr
+    assert b"what else it says: lastgasp report " in done.stderr
 
 
 def folder_with_logs(tmp_path: Path) -> Path:

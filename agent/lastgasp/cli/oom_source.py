@@ -65,7 +65,8 @@ def read(path: str, without_report: bool = False, judged: bool = True) -> Source
         messages = sum(len(boot.messages) for recording in source.recordings for boot in recording.boots)
         counted = units.count(messages, "kernel message")
         rings = units.count(len(source.recordings), "ring")
-        raise NoReport(f"{path}: no OOM report in this recording ({counted}, {rings})", source.recordings)
+        why = f"no OOM report in this recording ({counted}, {rings}); what else it says: lastgasp report {path}"
+        raise NoReport(f"{path}: {why}", source.recordings)
     return source
 
 

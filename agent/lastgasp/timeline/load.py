@@ -7,6 +7,7 @@ is told in the ``Recording``.
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -20,6 +21,11 @@ from lastgasp.ring.scan import Block, Scan, scan
 from lastgasp.timeline.folder import below
 from lastgasp.timeline.model import Boot, Event, Gap, Message, Process, Recording
 from lastgasp.timeline.source import STDIN, SourceError, opened
+
+LOOKED_AT = 1 << 18  # bytes at the beginning of what may be a log
+KERNEL_LOG = re.compile(
+    rb"^(?:<\d+>)?\[ *\d+\.\d{6}\] |^\d{1,3},\d+,\d+,[-c+]|\bkernel: |invoked oom-killer: |Out of memory: Kill", re.M
+)
 
 
 class LoadError(Exception):
@@ -71,11 +77,11 @@ def _load_folder(path: str) -> list[Recording]:
 def _load_file(file: BinaryIO, name: str) -> list[Recording]:
     scanned = scan(file)
     if not scanned.blocks:
-        raise _nothing(name, scanned)
+        raise _nothing(name, scanned, file)
     return decode(file, name, scanned)
 
 
-def _nothing(name: str, scanned: Scan) -> LoadError:
+def _nothing(name: str, scanned: Scan, file: BinaryIO) -> LoadError:
     if scanned.newer:
         why = f"written by a newer lastgasp (ring format {scanned.newest_version}; this one reads {VERSION}): upgrade"
     elif not scanned.size:
@@ -84,10 +90,18 @@ def _nothing(name: str, scanned: Scan) -> LoadError:
         why = "a ring that nothing was written to yet; the agent fills its first block before it writes (or: flush)"
     elif scanned.empty_bytes == scanned.size:
         why = f"{scanned.size} bytes of nothing but zeros or ones: erased flash, or a copy that failed"
+    elif _is_kernel_log(file):
+        return NoRecording(f"{name}: a kernel log by the look of it, and no recording; to read it: lastgasp oom {name}")
     else:
         said = f"no recording in these {scanned.size} bytes; a ring holds blocks that begin with 'lastgasp'"
         return NoRecording(f"{name}: {said}")
     return LoadError(f"{name}: {why}")
+
+
+def _is_kernel_log(file: BinaryIO) -> bool:
+    """Does a line of it begin as those of dmesg, /dev/kmsg and syslog do, or tell of an OOM kill?"""
+    file.seek(0)
+    return KERNEL_LOG.search(file.read(LOOKED_AT)) is not None
 
 
 def decode(file: BinaryIO, name: str, scanned: Scan) -> list[Recording]:

@@ -186,6 +186,16 @@ def test_a_new_program_that_leaks_is_worse_and_leads() -> None:
     assert {name: slope["confidence"] for name, slope in new.items()} == {name: sure[name] for name in new}
 
 
+def test_a_new_program_that_leaks_is_listed_though_it_ran_in_one_recording_only(folder: Path) -> None:
+    (folder / "b").mkdir()
+    device(folder / "b" / "1.lgr", "2025.02", old_firmware)
+    device(folder / "b" / "2.lgr", "2025.02", lambda scene: scene.run(400, b"newd", lambda t: 3_000 + t * 2))
+    page = told(lastgasp(folder, "diff", "old.lgr", "b").stdout.decode())
+    assert page.startswith("newd is new and leaks 7.0 MB/h (high confidence).")
+    assert "new: newd (" in page
+    assert "newd leaks 7.0 MB/h (high confidence)" in page.partition("PROGRAMS")[2]
+
+
 def test_oom_kills_that_are_more_stand_in_the_first_sentence_with_who_leaks() -> None:
     page = told(real("armhf-6.1-tune.ring.gz", "armhf-6.1-protected-leaker.ring.gz"))
     assert page.startswith(

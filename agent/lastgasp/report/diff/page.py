@@ -136,7 +136,7 @@ def _programs(screen: Screen, compared: Comparison) -> None:
     brief = 0
     for presence, label in ((Presence.NEW, "new"), (Presence.GONE, "gone")):
         alone = [one for one in compared.programs if one.presence is presence]
-        lasting = [one for one in alone if one.lasting]
+        lasting = [one for one in alone if one.lasting or one.worse]
         brief += len(alone) - len(lasting)
         names = [f"{screen.text(one.name)} ({units.size(one.bytes)})" for one in lasting[:LISTED]]
         if names:

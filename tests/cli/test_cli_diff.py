@@ -72,6 +72,10 @@ def new_firmware(scene: Scene) -> None:
     scene.run(303, b"metricsd", 2300)
 
 
+def leaking_firmware(scene: Scene) -> None:
+    scene.run(400, b"newd", lambda t: 3_000 + t * 2)
+
+
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("made")
@@ -189,7 +193,7 @@ def test_a_new_program_that_leaks_is_worse_and_leads() -> None:
 def test_a_new_program_that_leaks_is_listed_though_it_ran_in_one_recording_only(folder: Path) -> None:
     (folder / "b").mkdir()
     device(folder / "b" / "1.lgr", "2025.02", old_firmware)
-    device(folder / "b" / "2.lgr", "2025.02", lambda scene: scene.run(400, b"newd", lambda t: 3_000 + t * 2))
+    device(folder / "b" / "2.lgr", "2025.02", leaking_firmware)
     page = told(lastgasp(folder, "diff", "old.lgr", "b").stdout.decode())
     assert page.startswith("newd is new and leaks 7.0 MB/h (high confidence).")
     assert "new: newd (" in page

@@ -42,7 +42,9 @@ def test_real_recordings_add_up_at_every_sample(path: Path) -> None:
             assert len(of.times) > 10
             assert adds_up(of)
             assert not any(of.over)
-            assert {"anonymous", "cache", "free", "free_cma", "slab_hard", "percpu", "unexplained"} <= set(of.columns)
+            known = {"anonymous", "cache", "free", "slab_hard", "percpu", "unexplained"}
+            assert known <= set(of.columns)
+            assert ("free_cma" in of.columns) == ("armhf" in path.name)  # the arm64 guests have no CMA
             assert of.absent == []
             assert all(value >= 0 for column in of.columns.values() for value in column)
 

@@ -175,7 +175,11 @@ class TestRealKernel:
         assert heard(listener, pid)[-1][3] == status
 
     def test_a_thread_has_an_id_of_its_own_and_its_process_goes_on(self, listener: socket.socket) -> None:
-        program = "import threading; t = threading.Thread(target=print); t.start(); t.join()"
+        # join() returns before the kernel tells of the thread's end; it leaves /proc only after that.
+        program = (
+            "import os, threading; t = threading.Thread(target=print); t.start(); t.join()\n"
+            "while len(os.listdir('/proc/self/task')) > 1: pass"
+        )
         child = subprocess.Popen([sys.executable, "-I", "-S", "-c", program], stdout=subprocess.DEVNULL)
         child.wait()
         events = heard(listener, child.pid)

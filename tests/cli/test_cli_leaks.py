@@ -144,7 +144,34 @@ def test_one_process_can_be_asked_for() -> None:
     assert text.startswith("sensord (pid 148) does not leak: ")
     assert "leaker" not in text.partition("NEXT")[0]
     assert told(ADJ_DOWN, "--process", "151").startswith("leaker (pid 151) probably leaks")
-    assert told(ADJ_DOWN, "--process", "logger").startswith("logger does not leak: it is steady")
+    assert re.match(r"logger \(pid \d+\) does not leak: steady, \d", told(ADJ_DOWN, "--process", "logger"))
+
+
+@pytest.mark.parametrize("name", ["notesd", "slow-leak", "tooth-leak"])
+def test_who_is_asked_for_is_held_against_the_work_and_told_with_its_mapping(name: str) -> None:
+    """Also those who are not among the first eight."""
+    text = told(str(RECORDINGS / "real" / "programs.ring.gz"), "--process", name)
+    assert re.match(rf"{name} \(pid \d+\) leaks .* to [^;]* of it in [^;]*; since", flat(text))
+    assert "not held against" not in text and re.search(r"\n     with     .* of work explains more\n", text)
+
+
+def test_all_leaks_that_are_shown_are_held_against_the_work() -> None:
+    text = told(str(RECORDINGS / "real" / "programs.ring.gz"))
+    assert text.count("\n     with     time alone") == 8 and "not held against" not in text
+
+
+def test_a_time_that_one_of_two_recordings_has_is_enough(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        scene = Scene(tmp_path / name).boot()
+        scene.run(200, b"leakd", lambda t: 1_000 + 10 * t)
+        scene.record(60)
+        if name == "two":
+            scene.event("mark", text="test 7")
+        scene.record(120).flush()
+    done = run("leaks", "--json", str(tmp_path), "--since", "mark:test 7")
+    assert [one["file"] for one in json.loads(done.stdout)["recordings"]] == [str(tmp_path / "two")]
+    assert (done.returncode, done.stderr.count(b"\n")) == (1, 1)
+    assert done.stderr.startswith(f"lastgasp: {tmp_path}/one: --since ".encode())
 
 
 def test_a_process_that_is_not_there_gets_one_line_with_those_near() -> None:

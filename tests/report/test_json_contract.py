@@ -45,7 +45,7 @@ WHAT_IF: list[tuple[str, ...]] = [
 ]
 WHAT_IF_RING: list[tuple[str, ...]] = [
     ("--oom-score-adj", "sensord=-900"),
-    ("--at", "end", "--process", "sensord", "--process", "httpd", "--oom-score-adj", "bigdb=-1000"),
+    ("--at", "end", "--process", "*", "--process", "[s-z]*", "--oom-score-adj", "[a-d]*=-1000"),
     ("--overcommit-memory", "2", "--overcommit-ratio", "20"),
 ]
 

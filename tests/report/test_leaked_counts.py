@@ -58,7 +58,8 @@ def test_one_process_is_answered_with_what_it_leaks(capsys: pytest.CaptureFixtur
     assert main(["leaks", str(PROGRAMS), "--process", "file-leak"]) == 0
     out = capsys.readouterr().out
     assert out.startswith(
-        "file-leak (pid 56) leaks open files (pipes): 33 → 2,141, +47/min; since\n09:01:11.\nIts memory"
+        "file-leak (pid 56) leaks open files (pipes): 33 → 2,141, +47/min; since\n09:01:11.\n"
+        "Its memory does not leak: steady, "
     )
     assert "thread-leak" not in out
     assert "Look at what file-leak opens and never closes (ls -l /proc/56/fd)" in out

@@ -5,6 +5,8 @@ Names are raw bytes throughout; unknown is None. ``report/JSON.md`` explains eve
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
@@ -32,7 +34,7 @@ from lastgasp.timeline.model import Recording
 
 GROWING = (Shape.LEAK, Shape.STEP)
 SHOWN = 50  # programs whose growth is told one by one
-FOLLOWED = 8  # programs that leak or may leak whose growth is held against the work done
+FOLLOWED = 8  # of those who leak, who may leak, and who grew by a step: held against the work done
 EXPLAINED = 8  # OOM reports
 SHORT_BYTES = 1 << 20  # growth of a life too short to judge is told from here on
 
@@ -73,7 +75,7 @@ class Facts:
     clock_steps: list[ClockStep]
     memory: list[Track]
     stall: Stall | None
-    growth: list[Growth]  # the guiltiest first, at most SHOWN
+    growth: list[Growth]  # the guiltiest first, at most SHOWN, and who was asked for
     programs: Programs
     kernel_growth: list[KernelGrowth]
     counts: list[CountGrowth]  # open files, threads, processes, sockets that leak beyond doubt, the worst first
@@ -112,16 +114,22 @@ class Facts:
         return [growth for growth in self.growth if growth.worst.verdict.shape is Shape.LEAK and not growth.worst.leaks]
 
 
-def gather(recording: Recording) -> Facts:
-    """All facts of a recording. Never raises on what a recording holds."""
+def gather(recording: Recording, asked: Collection[bytes] = ()) -> Facts:
+    """All facts of a recording. Never raises on what a recording holds.
+
+    ``asked``: programs that are told of whatever became of them, and held against the work done.
+    """
     every = growths(recording)
     changed = [growth for growth in every if _worth_telling(growth)]
+    told = changed[:SHOWN]
+    besides = set(asked) - {growth.name for growth in told}
+    told += [growth for growth in every if growth.name in besides]
     readings = [Mappings(recording.boots, index) for index in range(len(recording.boots))]
-    for growth in changed[:SHOWN]:
+    for growth in told:
         life = growth.worst
         life.where = readings[life.boot - 1].of(life.key)
     works = _Works(recording)
-    _follow(works, changed)
+    _follow(works, told, asked)
     ooms, runs_, refused = _ooms(recording), runs(recording), refusals(recording)
     return Facts(
         recording.name,
@@ -132,7 +140,7 @@ def gather(recording: Recording) -> Facts:
         clock_steps(recording),
         tracks(recording),
         stall(recording),
-        changed[:SHOWN],
+        told,
         _programs(every, changed),
         _kernel_growth(recording, works),
         count_growths(recording),
@@ -179,10 +187,15 @@ class _Works:
         return self.known[boot]
 
 
-def _follow(works: _Works, changed: list[Growth]) -> None:
+def _follow(works: _Works, told: list[Growth], asked: Collection[bytes]) -> None:
     """Hold the growth of those who leak, or may leak, against the work that was done."""
-    for growth in [one for one in changed if one.worst.verdict.shape in GROWING][:FOLLOWED]:
+    followed: Counter[tuple[Shape, bool]] = Counter()
+    for growth in told:
         life = growth.worst
+        kind = life.verdict.shape, life.leaks
+        followed[kind] += 1
+        if life.verdict.shape not in GROWING or (followed[kind] > FOLLOWED and growth.name not in asked):
+            continue
         work = works.of(life.boot)
         times, sizes, _ = anonymous(work.boot, life.key, work.boot.page_size)
         life.follows = work.drivers(times, sizes, life.verdict.since_ms, life.verdict.until_ms, life.key)

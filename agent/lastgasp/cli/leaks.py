@@ -77,26 +77,35 @@ def run(options: argparse.Namespace) -> int:
     owners = ownership.owners(options)
     process = os.fsencode(options.process) if options.process is not None else None
     asked = Question(process, options.since)
-    found = []
+    found: list[Facts] = []
+    every: list[Recording] = []
     inputs = Inputs(options.paths)
     for recording in inputs.recordings():
         if options.since is not None:
-            recording = _since(recording, options.since)
-        facts = gather(recording)
+            try:
+                recording = _since(recording, options.since)
+            except LeaksError as error:
+                inputs.unreadable.append((recording.name, str(error)))
+                continue
+        meant = programs_called(recording, process) if process is not None else set()
+        facts = gather(recording, meant)
         if owners is not None:
             assign(recording, [growth.worst for growth in facts.growth], owners)
-        found.append((recording, facts))
-    if process is not None:
-        every = [recording for recording, _ in found]
-        meant = [programs_called(recording, process) for recording in every]
-        found = [(one, _only(facts, of)) for (one, facts), of in zip(found, meant, strict=True) if of]
-        if not found:
-            raise LeaksError(unknown(options.process, ", ".join(options.paths), shown(every)))
+        every.append(recording)
+        if process is None:
+            found.append(facts)
+        elif meant:
+            found.append(_only(facts, meant))
+    if not every:
+        raise LeaksError(inputs.unreadable[-1][1])
+    if not found:
+        inputs.status()
+        raise LeaksError(unknown(options.process, ", ".join(options.paths), shown(every)))
     screen = Screen.on(sys.stdout)
     if options.json:
-        sys.stdout.write(_json([facts for _, facts in found], asked))
+        sys.stdout.write(_json(found, asked))
         return inputs.status()
-    for number, (_, facts) in enumerate(found, 1):
+    for number, facts in enumerate(found, 1):
         if len(found) > 1:
             if number > 1:
                 screen.line()

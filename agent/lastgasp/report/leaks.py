@@ -19,7 +19,7 @@ from lastgasp.report import counts, follows, forecast, limits, units, when
 from lastgasp.report.answer import answer
 from lastgasp.report.follows import Text
 from lastgasp.report.package import package
-from lastgasp.report.places import mapping_name, since
+from lastgasp.report.places import main_place, mapping_name, owner_of, since
 from lastgasp.report.screen import Screen
 
 LEAKERS, SUSPECTS, OTHERS = 8, 8, 12
@@ -47,9 +47,13 @@ def said(facts: Facts, asked: Question, text: Text) -> list[str]:
         life = growth.worst
         name = f"{text(life.name)} (pid {life.pid})"
         if life.leaks:
-            found += [_leaks(facts, life, name), follows.sentence("It", life.follows, text) or ""]
+            found += [_leaks(facts, life, name, text), follows.sentence("It", life.follows, text) or ""]
         elif life.verdict.shape is Shape.LEAK:
-            found.append(f"{name} may leak: {_grew(facts, life)}; {since(life, facts.span)}.")
+            found.append(f"{name} may leak: {_grew(facts, life)}{_place(life, text)}; {since(life, facts.span)}.")
+        elif life.verdict.shape is Shape.TOO_SHORT:
+            found.append(f"Whether {name} leaks cannot be told: it was seen too briefly, {_sizes(life)}.")
+        elif any(one.name == life.name for one in facts.counts):
+            found.append(f"Its memory does not leak: {_shape(life)}, {_sizes(life)}.")
         else:
             found.append(f"{name} does not leak: {_shape(life)}, {_sizes(life)}.")
     counted = counts.sentence(facts.counts, facts.span, text)
@@ -73,9 +77,17 @@ def _sizes(life: Life) -> str:
     return f"{units.size(life.from_bytes)} → {units.size(life.to_bytes)}"
 
 
-def _leaks(facts: Facts, life: Life, name: str) -> str:
+def _leaks(facts: Facts, life: Life, name: str, text: Text) -> str:
     does = "leaks" if life.verdict.confidence is Confidence.HIGH else "probably leaks"
-    return f"{name} {does} {_grew(facts, life)}; {since(life, facts.span)}."
+    return f"{name} {does} {_grew(facts, life)}{_place(life, text)}; {since(life, facts.span)}."
+
+
+def _place(life: Life, text: Text) -> str:
+    """, 100 % of it in libnotes.so.1 of notes 1.4.2"""
+    place = main_place(life)
+    if place is None:
+        return ""
+    return f", {units.percent(place[1])} of it in {mapping_name(place[0], text)}{owner_of(life, text)}"
 
 
 def _grew(facts: Facts, life: Life) -> str:
@@ -259,7 +271,7 @@ def _counts(screen: Screen, facts: Facts) -> None:
 
 def _others(screen: Screen, facts: Facts, asked: Question) -> None:
     """Who grew and does not leak: so that nobody has to wonder."""
-    rest = [growth.worst for growth in facts.growth if growth.worst.verdict.shape is not Shape.LEAK]
+    rest = [growth.worst for growth in facts.growth if growth.worst.verdict.shape not in (Shape.LEAK, Shape.STEADY)]
     if rest:
         screen.heading("WHO CHANGED AND DOES NOT LEAK")
     for life in rest[:OTHERS]:

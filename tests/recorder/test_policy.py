@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 from socket import AF_UNIX, SOCK_DGRAM, socket
 
@@ -30,19 +31,50 @@ def test_little_memory_is_pressure_and_lasts_for_a_while_after_it_is_over() -> N
     assert not pressure.tick(HOLD_MS, 1000, 500, None)
 
 
-def test_memory_that_would_be_gone_soon_is_pressure_at_once() -> None:
+def test_memory_that_would_be_gone_by_the_next_tick_is_pressure_for_a_while() -> None:
     pressure = Pressure(100, 100)
-    assert not pressure.tick(0, 1000, 700, None)
-    assert not pressure.tick(5000, 1000, 500, None)  # 100 two ticks on: just not below
-    assert pressure.tick(10_000, 1000, 299, None)
-    assert pressure.on
+    assert not pressure.tick(0, 1000, 550, None)
+    assert not pressure.tick(5000, 1000, 310, None)  # 70 at the next tick, but still far
+    assert pressure.tick(10_000, 1000, 190, None)
+    assert pressure.tick(14_999, 1000, 400, None)
+    assert not pressure.tick(15_000, 1000, 400, None)
+
+
+def test_a_quick_tick_looks_two_seconds_ahead() -> None:
+    pressure = Pressure(100, 100)
+    assert not pressure.tick(0, 1000, 260, None)
+    assert not pressure.tick(1000, 1000, 220, None)  # 140 in two seconds
+    assert pressure.tick(2000, 1000, 175, None)  # 85
+
+
+@pytest.mark.parametrize("interval_ms", [1_000, 5_000, 10_000])
+@pytest.mark.parametrize("low", [40, 34, 30])
+def test_a_job_each_minute_that_leaves_enough_is_none(interval_ms: int, low: int) -> None:
+    pressure = Pressure(100, 100)
+    for at in range(0, 3_600_000, interval_ms):
+        available = low * 10 if at % 60_000 < max(interval_ms, 5_000) else 600
+        assert not pressure.tick(at, 1000, available, None)
+
+
+def test_memory_that_came_to_be_less_in_a_sleep_is_none() -> None:
+    pressure = Pressure(100, 100)
+    pressure.tick(0, 1000, 600, None)
+    assert not pressure.tick(8 * 3_600_000, 1000, 250, None)
+
+
+def test_a_machine_that_lives_with_little_is_seldom_watched_closely_for_its_noise() -> None:
+    chance = random.Random(1)
+    pressure, closely = Pressure(100, 100), 0
+    for at in range(0, 86_400_000, 5_000):
+        closely += pressure.tick(at, 1000, chance.randint(180, 300), None)
+    assert closely < 0.05 * 86_400 / 5
 
 
 def test_memory_that_comes_back_or_a_share_of_zero_is_none() -> None:
     pressure = Pressure(100, 100)
-    assert not any(pressure.tick(n, 1000, kb, None) for n, kb in enumerate((150, 400, 399, 398)))
+    assert not any(pressure.tick(1000 * n, 1000, kb, None) for n, kb in enumerate((150, 400, 399, 398)))
     never = Pressure(0, 100)
-    assert not any(never.tick(n, 1000, kb, None) for n, kb in enumerate((900, 400, 5)))
+    assert not any(never.tick(1000 * n, 1000, kb, None) for n, kb in enumerate((900, 400, 5)))
 
 
 def test_time_spent_waiting_is_pressure_from_the_second_reading_on() -> None:

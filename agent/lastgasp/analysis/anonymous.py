@@ -46,7 +46,7 @@ def anonymous(boot: Boot, key: bytes, page_size: int) -> tuple[list[int], list[i
             size = pages * page_size + swap
             out_times.append(at)
             sizes.append(size)
-    if gone is not None:
+    if gone is not None and boot.sample_at:
         dying_ms = boot.sample_at[max(bisect_left(boot.sample_at, gone) - DYING, 0)]
         while len(sizes) > 1 and sizes[-1] < sizes[-2] / 2 and out_times[-1] >= dying_ms:
             end = out_times.pop()

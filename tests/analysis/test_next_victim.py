@@ -153,6 +153,10 @@ def test_the_same_values_rank_alike_in_a_sample_and_in_a_report(seed: int, tmp_p
         if one.away_kb is not None:
             pages = away_pages(ranked, one.pid, era, total)
             assert pages is not None and pages * 4 == one.away_kb
+    recording = scene.load()
+    brief = outlook(recording.boots, 0, recording.boots[0].sample_at[-1], brief=True)
+    chosen = [one for number, one in enumerate(found.ranking) if number < 3 or (one.oom_score_adj or 0) < 0]
+    assert brief == replace(found, ranking=chosen)
 
 
 # -- who is a candidate --------------------------------------------------------------------------------

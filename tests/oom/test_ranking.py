@@ -8,16 +8,16 @@ from dataclasses import replace
 import pytest
 
 from lastgasp.oom.badness import ADJ_MAX, ADJ_MIN, ERAS, Era, Usage
-from lastgasp.oom.ranking import Process, first, needs, rank
+from lastgasp.oom.ranking import Process, away_pages, first, needs, needs_of, rank
 
 
-def population(dice: random.Random) -> list[Process]:
+def population(dice: random.Random, most: int = 4) -> list[Process]:
     def one(pid: int) -> Process:
         adj = dice.choice([0, 0, 0, ADJ_MIN, -999, 100, -50, dice.randrange(ADJ_MIN, ADJ_MAX + 1)])
         rss = dice.randrange(60) * dice.choice([1, 5])
         return Process(pid, b"p", Usage(rss, dice.randrange(3), dice.randrange(4), adj, dice.random() < 0.3))
 
-    return [one(pid) for pid in range(2, 2 + dice.randrange(1, 5))]
+    return [one(pid) for pid in range(2, 2 + dice.randrange(1, most + 1))]
 
 
 @pytest.mark.parametrize("era", ERAS, ids=lambda era: era.name)
@@ -36,6 +36,32 @@ def test_needs_are_what_trying_every_value_finds(era: Era) -> None:
                 assert found.pages == tried(
                     processes, process, era, total, found.chosen, with_rss(process, found.chosen)
                 )
+
+
+@pytest.mark.parametrize("era", ERAS, ids=lambda era: era.name)
+def test_each_is_held_against_the_strongest_of_all_the_others(era: Era) -> None:
+    for seed in range(40):
+        dice = random.Random(f"{seed} {era.name}")
+        total = dice.choice([999, 28_000])
+        processes = population(dice, dice.choice([1, 2, 3, 40]))
+        processes = [replace(one, passed_over=dice.random() < 0.2) for one in processes]
+        ranked = rank(processes, era, total)
+        for entry in ranked:
+            found = needs_of(entry, ranked, era, total)
+            assert found == needs(ranked, entry.pid, era, total), f"seed {seed}"
+            assert (found is None) == entry.process.passed_over, f"seed {seed}"
+            if found is None:
+                assert away_pages(ranked, entry.pid, era, total) is None, f"seed {seed}"
+                continue
+            assert found.other == rival(processes, entry.pid, era, total), f"seed {seed}"
+            pair = [one for one in processes if one.pid in (entry.pid, found.other)]
+            assert found == needs(rank(pair, era, total), entry.pid, era, total), f"seed {seed}"
+
+
+def rival(processes: list[Process], pid: int, era: Era, total: int) -> int | None:
+    """Who is killed where this one is not there."""
+    winner = first(rank([one for one in processes if one.pid != pid], era, total))
+    return winner.pid if winner is not None else None
 
 
 Values = list[tuple[int, Usage]]

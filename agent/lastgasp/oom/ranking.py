@@ -77,12 +77,20 @@ def first(ranked: Sequence[Ranked]) -> Ranked | None:
 
 
 def needs(ranked: Sequence[Ranked], pid: int, era: Era, total: int) -> Needs | None:
-    """What would have changed the choice for this process; None where it is not listed or was passed over."""
+    """What would have changed the choice for this process; None where it is not listed or was passed over.
+
+    ``ranked``: as ``rank`` gives it.
+    """
     this = next((entry for entry in ranked if entry.pid == pid), None)
-    if this is None or this.process.passed_over:
+    return needs_of(this, ranked, era, total) if this is not None else None
+
+
+def needs_of(this: Ranked, ranked: Sequence[Ranked], era: Era, total: int) -> Needs | None:
+    """The same of one entry of ``ranked``, without a search for it: for those who ask for many."""
+    if this.process.passed_over:
         return None
-    rivals = [entry for entry in ranked if entry.pid != pid and entry.points is not None]
-    rival = rivals[0] if rivals else None
+    rival = next((entry for entry in ranked if entry.pid != this.pid), None)  # the strongest: they come first
+    rival = rival if rival is not None and rival.points is not None else None
 
     def wins(usage: Usage) -> bool:
         points = era.points(usage, total)
@@ -101,7 +109,7 @@ def needs(ranked: Sequence[Ranked], pid: int, era: Era, total: int) -> Needs | N
     pages = None
     if usage.adj != ADJ_MIN:
         pages = _turn(lambda value: wins(replace(usage, rss=usage.rss + step * value)) != chosen, 0, bound)
-    return Needs(pid, chosen, adj, pages, rival.pid if rival else None)
+    return Needs(this.pid, chosen, adj, pages, rival.pid if rival else None)
 
 
 def _turn(holds: Callable[[int], bool], start: int, end: int) -> int | None:
@@ -132,7 +140,7 @@ def away_pages(ranked: Sequence[Ranked], pid: int, era: Era, total: int) -> int 
     this = next((entry for entry in ranked if entry.pid == pid), None)
     if this is None or this.points is None:
         return None
-    found = needs(ranked, pid, era, total)
+    found = needs_of(this, ranked, era, total)
     if found is None:
         return None
     if found.pages is None:

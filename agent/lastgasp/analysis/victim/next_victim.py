@@ -10,7 +10,8 @@ the kernel passes over, unless an oom_score of 0 gives it away.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -20,7 +21,7 @@ from lastgasp.analysis.times import Moment, moment
 from lastgasp.analysis.victim.instants import before_kill, last_sample
 from lastgasp.analysis.victim.live import Candidate, Ground, Lives, Population
 from lastgasp.oom.badness import oom_score
-from lastgasp.oom.ranking import Process, Ranked, away_pages, needs, rank
+from lastgasp.oom.ranking import Process, Ranked, first, needs_of, rank
 from lastgasp.oom.what_if import Change, Rule, whole_pages, with_rules
 from lastgasp.timeline.lookup import Lookup
 from lastgasp.timeline.model import Boot, Recording
@@ -114,9 +115,17 @@ class Outlook:
 
 
 def outlook(
-    boots: list[Boot], index: int, at_ms: int, change: Change | None = None, lives: Lives | None = None
+    boots: list[Boot],
+    index: int,
+    at_ms: int,
+    change: Change | None = None,
+    lives: Lives | None = None,
+    brief: bool = False,
 ) -> Outlook | Unknown:
-    """The ranking at the instant of a sample of ``boots[index]``, with other settings if there is a ``change``."""
+    """The ranking at the instant of a sample of ``boots[index]``, with other settings if there is a ``change``.
+
+    ``brief``: only the first three processes, and all with a negative adj (what somebody holds vital).
+    """
     change = change or Change()
     lives = lives or Lives(boots[index])
     ground = lives.ground(at_ms)
@@ -132,7 +141,8 @@ def outlook(
     processes = [replace(as_process(one, change), passed_over=one.key in spared) for one in candidates]
     machine = boots[index].machine()
     ages = [at_ms - one.details_ms for one in candidates if one.details_ms is not None]
-    ranking = _standings(candidates, processes, ground, total, at_ms)
+    ranked = rank(processes, ground.era, total)
+    shown = [entry for number, entry in enumerate(ranked) if not brief or number < SHOWN or entry.process.usage.adj < 0]
     return Outlook(
         moment(boots, index, at_ms),
         machine.get("kernel"),
@@ -141,9 +151,9 @@ def outlook(
         ground.swap_kb,
         round(total * size_kb),
         len(candidates),
-        ranking,
+        [_standing(candidates[entry.place], entry, ranked, ground, total, at_ms) for entry in shown],
         _groups(lives, population, dict(zip(candidates, processes, strict=True)), ground, change),
-        _check(lives, candidates, ground, ranking),
+        _check(lives, candidates, ground, spared, ranked),
         bool(whole(machine.get("vm.oom_kill_allocating_task"))),
         whole(machine.get("vm.panic_on_oom")) or 0,
         [rule for rule in change.rules if not any(rule.matches(process) for process in processes)],
@@ -157,15 +167,14 @@ def outlook(
 
 
 def in_brief(recording: Recording, events: Sequence[OomEvent]) -> Outlook | None:
-    """At the last sample before the first kill of ``events``, or at the last one: the first three processes, all with
-    a negative adj (what somebody holds vital), the fullest three groups. None: nothing can be said.
+    """At the last sample before the first kill of ``events``, or at the last one: whom ``brief`` leaves, and the
+    fullest three groups. None: nothing can be said.
     """
     instant = before_kill(recording, events) or last_sample(recording)
-    found = outlook(recording.boots, instant.boot, instant.at_ms) if instant is not None else Unknown.NO_PROCESSES
-    if isinstance(found, Unknown):
+    if instant is None:
         return None
-    chosen = [one for number, one in enumerate(found.ranking) if number < SHOWN or (one.oom_score_adj or 0) < 0]
-    return replace(found, ranking=chosen, groups=found.groups[:SHOWN])
+    found = outlook(recording.boots, instant.boot, instant.at_ms, brief=True)
+    return replace(found, groups=found.groups[:SHOWN]) if not isinstance(found, Unknown) else None
 
 
 def as_process(candidate: Candidate, change: Change) -> Process:
@@ -182,21 +191,14 @@ def _pages(kb: int, ground: Ground) -> int:
     return whole_pages(kb, max(ground.page_size // 1024, 1))
 
 
-def _standings(
-    candidates: Sequence[Candidate], processes: Sequence[Process], ground: Ground, total: int, at_ms: int
-) -> list[Standing]:
-    ranked = rank(processes, ground.era, total)
-    return [_standing(candidates[entry.place], entry, ranked, ground, total, at_ms) for entry in ranked]
-
-
 def _standing(
     candidate: Candidate, entry: Ranked, ranked: Sequence[Ranked], ground: Ground, total: int, at_ms: int
 ) -> Standing:
     size = ground.page_size
-    away = away_pages(ranked, entry.pid, ground.era, total)
-    turn = needs(ranked, entry.pid, ground.era, total)
-    if turn is not None and turn.pages is None:
-        away = None
+    turn = needs_of(entry, ranked, ground.era, total)
+    away = None
+    if turn is not None and turn.pages is not None:
+        away = -turn.pages if turn.chosen else turn.pages
     ruled = entry.process.usage.adj != candidate.usage.adj
     return Standing(
         entry.rank,
@@ -225,19 +227,21 @@ def passed_over(lives: Lives, candidates: Sequence[Candidate], ground: Ground) -
     The kernel does not look at a child between vfork and exec, whose memory is its parent's, nor at one that is dying.
     """
     found = set()
+    sizes = Counter(one.rss for one in candidates)
     for one in candidates:
         then = lives.candidate(one.key, one.details_ms) if one.details_ms is not None and one.oom_score == 0 else None
         if then is None or oom_score(ground.era, then.usage, ground.total_pages) <= SCORE_NEAR:
             continue
-        if then.rss == one.rss or any(other.rss == one.rss for other in candidates if other is not one):
+        if then.rss == one.rss or sizes[one.rss] > 1:
             found.add(one.key)
     return found
 
 
-def _check(lives: Lives, candidates: Iterable[Candidate], ground: Ground, ranking: Sequence[Standing]) -> Check:
+def _check(
+    lives: Lives, candidates: Sequence[Candidate], ground: Ground, spared: Collection[bytes], ranked: Sequence[Ranked]
+) -> Check:
     compared = agreeing = 0
     scores: dict[bytes, tuple[int, Candidate]] = {}
-    spared = {one.key for one in ranking if one.passed_over}
     for one in candidates:
         then = lives.candidate(one.key, one.details_ms) if one.details_ms is not None else None
         if then is None or one.oom_score is None:
@@ -246,11 +250,12 @@ def _check(lives: Lives, candidates: Iterable[Candidate], ground: Ground, rankin
         scores[one.key] = one.oom_score, one
         reckoned = 0 if one.key in spared else oom_score(ground.era, then.usage, ground.total_pages)
         agreeing += abs(reckoned - one.oom_score) <= SCORE_NEAR
-    first = ranking[0].key if ranking and ranking[0].rank is not None else b""
-    if first not in scores:
+    chosen = first(ranked)
+    first_key = candidates[chosen.place].key if chosen is not None else b""
+    if first_key not in scores:
         return Check(compared, agreeing, None, None, None)
     score, highest = max(scores.values(), key=lambda entry: entry[0])
-    if score <= scores[first][0] + SCORE_NEAR:
+    if score <= scores[first_key][0] + SCORE_NEAR:
         return Check(compared, agreeing, True, None, None)
     return Check(compared, agreeing, False, highest.program, highest.pid)
 
@@ -270,7 +275,10 @@ def _groups(
         limit_kb = max(limit // 1024 + change.limit_kb, 1)
         swap_kb = max((ground.swap_kb or 0) + change.swap_kb, 0)
         total = max(_pages(limit_kb + swap_kb, ground), 1)
-        ranking = _standings(members, [processes[one] for one in members], ground, total, population.at_ms)
+        ranked = rank([processes[one] for one in members], ground.era, total)
+        ranking = [
+            _standing(members[entry.place], entry, ranked, ground, total, population.at_ms) for entry in ranked[:SHOWN]
+        ]
         usage_kb = None if usage is None else usage // 1024
-        found.append(GroupOutlook(path, limit_kb, usage_kb, swap_kb, len(members), ranking[:SHOWN]))
+        found.append(GroupOutlook(path, limit_kb, usage_kb, swap_kb, len(members), ranking))
     return sorted(found, key=lambda group: (group.usage_kb or 0) / group.limit_kb, reverse=True)

@@ -60,9 +60,27 @@ def test_one_with_a_boot_behind_it_was_ended_by_no_copy(scene: Scene) -> None:
 def test_what_was_falling_too_fast_for_the_next_sample_is_one_too(scene: Scene) -> None:
     scene.run(200, b"sensord", lambda t: 900 + 6_400 * t)
     scene.record(6)
+    assert squeezed(scene) == []  # it may go on
+    scene.boot(2, wall="2026-11-23 14:05:00").record(2)
     (squeeze,) = squeezed(scene)
     assert squeeze.available_bytes > 0.15 * squeeze.total_bytes
     assert [taker.name for taker in squeeze.takers] == [b"sensord"]
+
+
+def test_little_that_was_always_so_is_none(scene: Scene) -> None:
+    scene.run(200, b"sensord", 45_000)
+    scene.record(60)
+    scene.boot(2, wall="2026-11-23 14:05:00").record(60)
+    assert squeezed(scene) == []
+
+
+def test_nor_are_two_samples_hours_apart(scene: Scene) -> None:
+    scene.run(200, b"sensord", lambda t: 900 + 1.2 * t)
+    scene.record(1)
+    scene.at_s += 8 * 3600 - 1
+    scene.sample()
+    scene.boot(2, wall="2026-11-24 14:05:00").record(2)
+    assert squeezed(scene) == []
 
 
 def test_memory_of_no_process_is_named_too(scene: Scene) -> None:
@@ -119,6 +137,12 @@ def test_who_took_the_promises_and_ended_by_it_is_named(scene: Scene) -> None:
     scene.record(5)
     (refusal,) = refused(scene)
     assert [taker.name for taker in refusal.takers] == [b"sensord"]
+
+
+def test_promises_that_were_always_near_the_limit_are_none(scene: Scene) -> None:
+    scene.meminfo["Committed_AS"] = 32_100
+    restarted(scene, {"vm.overcommit_memory": "2", "vm.overcommit_ratio": "50"}).record(60)
+    assert refused(scene) == []
 
 
 def test_where_the_kernel_promises_anything_nobody_is_refused(scene: Scene) -> None:

@@ -385,3 +385,14 @@ def test_programs_are_counted_by_what_became_of_them(scene: Scene) -> None:
     programs = facts(scene).programs
     assert (programs.total, programs.changed, programs.steady, programs.too_short) == (3, 1, 1, 1)
     assert facts(scene).growth[0].worst.verdict.shape is Shape.LEAK
+
+
+def test_a_boot_that_ends_before_its_first_sample_is_told(tmp_path: Path) -> None:
+    scene = Scene(tmp_path / "ring").boot()
+    scene.run(100, b"init", 300)
+    scene.record(60)
+    scene.boot(2, wall="2026-11-23 15:00:00")
+    scene.run(200, b"app", 9000)
+    scene.end(200, 0)
+    facts = gather(scene.flush().load())
+    assert [boot.samples for boot in facts.boots] == [60, 0]

@@ -19,7 +19,9 @@ from lastgasp.analysis.times import Moment, moment
 from lastgasp.timeline.model import Boot, Recording
 
 LITTLE = 0.08  # of RAM: with so little available at the last sample, it can be gone before the next one
-AHEAD = 2  # samples: what was falling so fast that it would be there by then, can have got there, too
+# What was falling so fast that it would be there by the time of a next sample, can have got there, too.
+AHEAD_MS = 2_000  # at least
+GAP_MS = 20_000  # so long apart, two samples tell nothing of a fall
 WEIGHTY = 0.1  # of RAM: growth that can be to blame for its end
 REPORTED_MS = 60_000  # a report so shortly before the end tells more than this does
 FULL = 0.97  # of CommitLimit: refusals leave it a little below
@@ -68,23 +70,29 @@ def squeezes(recording: Recording, runs: Sequence[Run], ooms: Sequence[OomEvent]
         if not boot.sample_at or not total or not ends or ends[-1] is End.STOPPED:
             continue
         last_ms = boot.sample_at[-1]
-        available, before = _last_two(boot)
-        if available is None or _reported(ooms, index, last_ms):
-            continue
-        fallen = max(before - available, 0) if before is not None else 0
-        if available - AHEAD * fallen >= LITTLE * total:
+        last_boot = index + 1 == len(recording.boots)
+        _, values = boot.points("meminfo", b"", "MemAvailable")
+        available = boot.value_at("meminfo", b"", "MemAvailable", last_ms)
+        if available is None or _reported(ooms, index, last_ms) or max(values) - available < WEIGHTY * total:
+            continue  # unknown, told by the kernel, or always as little as that
+        # What may have been copied while it was running, goes on falling for nobody.
+        ahead = available if last_boot else available - _falls(boot, available)
+        if ahead >= LITTLE * total:
             continue
         takers = _takers(recording, index, last_ms, total * KB)
-        last_boot = index + 1 == len(recording.boots)
         found.append(Squeeze(moment(recording.boots, index, last_ms), available * KB, total * KB, last_boot, takers))
     return found
 
 
-def _last_two(boot: Boot) -> tuple[int | None, int | None]:
-    """MemAvailable (kB) at the last sample of a boot, and at the one before it."""
-    last, *others = reversed(boot.sample_at[-2:])
-    at = [boot.value_at("meminfo", b"", "MemAvailable", ms) for ms in (last, *others)]
-    return at[0], at[1] if others and not boot.gap_between(others[0], last) else None
+def _falls(boot: Boot, available: int) -> int:
+    """By how many kB MemAvailable would have been less at a next sample, if it went on as from the one before."""
+    if len(boot.sample_at) < 2:
+        return 0
+    before_ms, last_ms = boot.sample_at[-2:]
+    before, passed_ms = boot.value_at("meminfo", b"", "MemAvailable", before_ms), last_ms - before_ms
+    if before is None or not 0 < passed_ms <= GAP_MS or boot.gap_between(before_ms, last_ms):
+        return 0
+    return max(before - available, 0) * max(passed_ms, AHEAD_MS) // passed_ms
 
 
 def refusals(recording: Recording) -> list[Refusal]:
@@ -97,8 +105,8 @@ def refusals(recording: Recording) -> list[Refusal]:
         limit = answer.limit_kb if limit is None and answer is not None else limit
         times, values = boot.points("meminfo", b"", "Committed_AS")
         full = [at for at, kb in zip(times, values, strict=True) if limit and kb >= FULL * limit]
-        if not full or not limit:
-            continue
+        if not full or not limit or max(values) - min(values) < WEIGHTY * limit:
+            continue  # never, or always as much as that: nobody came to be refused
         available = boot.value_at("meminfo", b"", "MemAvailable", full[0])
         total = boot.latest("meminfo.slow", b"", "MemTotal") or 0
         found.append(

@@ -1,8 +1,8 @@
 """Is memory short? Decides when to look more closely; pure, told the time by its caller."""
 
 HOLD_MS = 30_000  # pressure lasts at least this long after its last sign
-# With vm.panic_on_oom what is not on flash before the last of the memory goes is lost. So a fall that would get there by
-# the next tick is a sign as well: not from afar, and not for long, for most end before.
+# With vm.panic_on_oom what is not on flash before the last of the memory goes is lost. So a fall that would get there
+# by the next tick is a sign as well: not from afar, and not for long, for most end before.
 AHEAD_MS = 2_000  # at least
 NEAR = 3  # times the share
 FALL_HOLD_MS = 5_000
@@ -35,8 +35,7 @@ class Pressure:
         self.on = False
         self.stall_share = 0  # thousandths of the time since the last tick that some task waited for memory
         self._until_ms = -1
-        self._available_kb = -1
-        self._at_ms = 0
+        self._available_kb = self._at_ms = 0
         self._stall_us = -1
         self._stall_at_ms = 0
 

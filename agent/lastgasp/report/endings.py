@@ -22,7 +22,8 @@ def _squeeze(facts: Facts, one: Squeeze, text: Text) -> str:
         begin = f"The machine restarted after {units.near(one.at, facts.span)}, when it had {left}"
     more = len(facts.squeezes) - 1
     also = f" So ended {units.count(more, 'more boot')}." if more else ""
-    found = f"{begin}: most likely memory ran out before the kernel's report could be kept."
+    unless = ", unless it was copied while it was running" if one.last_boot else ""
+    found = f"{begin}: most likely memory ran out before the kernel's report could be kept{unless}."
     return f"{found}{_takers(one.takers, text)}{also}"
 
 

@@ -214,7 +214,14 @@ def next_steps(screen: Screen, facts: Facts) -> list[str]:
             "The kernel's own words on the end may have survived in /sys/fs/pstore (ramoops), or on the serial console:"
             " lastgasp oom FILE explains them."
         )
-    if not found and (facts.span.samples < 30 or facts.span.recorded_ms < 60_000):
+    if facts.refusals:
+        found.append(
+            "Find out what is promised and never used (VmSize against VmRSS); lastgasp advise tells of"
+            " vm.overcommit_ratio and its caution."
+        )
+    if not found and facts.bad:
+        found.append("lastgasp oom explains each kill, lastgasp advise tells what settings can do.")
+    elif not found and (facts.span.samples < 30 or facts.span.recorded_ms < 60_000):
         found.append("Record for longer, under the load of a normal day: ten minutes at least.")
     elif not found:
         found.append("Nothing needs to be done. Keep recording: slow leaks show after days.")

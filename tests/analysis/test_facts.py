@@ -391,6 +391,7 @@ def test_a_boot_that_ends_before_its_first_sample_is_told(tmp_path: Path) -> Non
     scene = Scene(tmp_path / "ring").boot()
     scene.run(100, b"init", 300)
     scene.record(60)
+    scene.flush()
     scene.boot(2, wall="2026-11-23 15:00:00")
     scene.run(200, b"app", 9000)
     scene.end(200, 0)

@@ -359,3 +359,19 @@ def test_days_of_samples_are_judged_by_a_few_cells(monkeypatch: pytest.MonkeyPat
     assert judge(times, values, times[-1], len(times)).shape is Shape.LEAK
     assert lengths
     assert max(lengths) <= CELLS
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_what_never_falls_never_gave_back(seed: int) -> None:
+    """However late it rises, in however many steps."""
+    chance = random.Random(seed)
+    count = chance.choice([120, 480, 1500])
+    begin = count - max(2, int(count * chance.uniform(0.002, 0.2)))
+    values, size = [], chance.randint(1 << 19, 40 << 20)
+    for number in range(count):
+        size += chance.randint(0, 5_000_000) if number >= begin and chance.random() < 0.8 else 0
+        values.append(size)
+    verdict = judge([5_000 * n for n in range(count)], values, 5_000 * (count - 1), count, 262_144)
+    assert verdict.shape not in (Shape.SAWTOOTH, Shape.SHRINKING), seed
+    if values[-1] > 2 * values[0] + (4 << 20):
+        assert verdict.shape is not Shape.STEADY, seed

@@ -32,9 +32,20 @@ def not_growing(outline: Outline) -> Verdict:
         return outline.verdict(Shape.SHRINKING, Confidence.MEDIUM)
     ordered = sorted(outline.values)
     usual = ordered[len(ordered) * 49 // 50] - ordered[len(ordered) // 50]
-    if usual < max(2 * outline.quiet, int(ordered[len(ordered) // 2] * WAVE)):
+    calm = max(2 * outline.quiet, int(ordered[len(ordered) // 2] * WAVE))
+    if not outline.dips and outline.values[-1] == ordered[-1] and ordered[-1] - outline.values[0] >= calm:
+        return _rose_late(outline)
+    if usual < calm:
         return outline.verdict(Shape.STEADY, Confidence.MEDIUM)
     return outline.verdict(Shape.SAWTOOTH, Confidence.HIGH if len(outline.dips) > 4 else Confidence.MEDIUM)
+
+
+def _rose_late(outline: Outline) -> Verdict:
+    """It gave nothing back, and rose in so short a time before the end that nobody knows whether it goes on."""
+    first, grown = outline.values[0], outline.values[-1] - outline.values[0]
+    rose_ms = next(at for at, value in zip(outline.times, outline.values, strict=True) if value > first + 0.1 * grown)
+    start = int((rose_ms - outline.times[0]) / (outline.until - outline.times[0]) * outline.cells)
+    return outline.verdict(Shape.STEP, Confidence.LOW, min(start, outline.cells - 1), grown=grown)
 
 
 def _stairs(outline: Outline) -> Verdict | None:

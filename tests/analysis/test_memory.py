@@ -136,6 +136,13 @@ def test_files_in_zram_are_told(scene: Scene) -> None:
     assert list(told(recording)) == [ZRAM]
 
 
+def test_what_lies_in_zram_is_not_told_where_it_was_not_recorded(scene: Scene) -> None:
+    recording = recorded(scene, unaccounted)
+    add(recording.boots[0], b"zram", b"zram0", {"mem_used_total": lambda n: 40 * KB * n})
+    assert ZRAM not in owned(recording.boots[0])
+    assert told(recording) == {}
+
+
 def soft_slab(scene: Scene, n: int) -> None:
     scene.meminfo["SReclaimable"] = 3_000 + 40 * n
 

@@ -123,7 +123,9 @@ def owned(boot: Boot) -> Curves:
         if column in of.columns:
             found[name] = at, [value * KB for value in of.columns[column]]
     if "zram" in of.columns:
-        found[ZRAM] = at, _zram_files(boot, at, of.columns["zram"])
+        files = _zram_files(boot, at, of.columns["zram"])
+        if files:
+            found[ZRAM] = at, files
     return found
 
 
@@ -202,12 +204,17 @@ def _wanted(boot: Boot, verdict: Verdict) -> bool:
 
 
 def _zram_files(boot: Boot, times: Sequence[int], pool_kb: Sequence[int]) -> list[int]:
-    """Bytes of zram's pool that are no swap: by what lies in it beyond what is in swap at that moment."""
+    """Bytes of zram's pool that are no swap: by what lies in it beyond what is in swap at that moment.
+
+    Empty: what lies in it (orig_data_size) was not recorded of every device, so that it cannot be told.
+    """
     total = boot.latest("meminfo.slow", b"", "SwapTotal") or 0
     free = held(boot, times, "meminfo", b"", "SwapFree")
     stored = [held(boot, times, "zram", device, "orig_data_size") for device in boot.rows("zram")]
-    rows = zip(*(column for column in stored if column is not None), strict=True)
-    held_bytes = [sum(value or 0 for value in row) for row in rows]
+    known = [column for column in stored if column is not None]
+    if len(known) < len(stored):
+        return []
+    held_bytes = [sum(value or 0 for value in row) for row in zip(*known, strict=True)]
     found = []
     for i, (pool, all_) in enumerate(zip(pool_kb, held_bytes, strict=True)):
         left = free[i] if free is not None else None

@@ -90,8 +90,8 @@ def _of_life(before: Before, life: Life, name: str, text: Text) -> str:
         at = units.near(life.since, span)
         if verdict.confidence is Confidence.LOW:
             return (
-                f"It grew by {units.size(verdict.grown)} in the end, from {at} on: too short to tell a leak from one large"
-                " piece of work."
+                f"It grew by {units.size(verdict.grown)} in the end, from {at} on: too short to tell a leak from one"
+                " large piece of work."
             )
         return (
             f"It grew by {units.size(verdict.grown)} in one step at {at}: one large piece of work, rather than a leak."

@@ -6,11 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from filled import FILLED
 from lastgasp.analysis.facts import Facts, gather
+from lastgasp.analysis.fleet import Kind, causes
+from lastgasp.analysis.leading import leading, unlike
 from lastgasp.analysis.oom.before import Finding
-from lastgasp.analysis.oom.culprit import By
+from lastgasp.analysis.oom.culprit import By, culprit
 from lastgasp.analysis.shape.verdict import Shape
-from lastgasp.report.answer import answer, unlike
+from lastgasp.report.answer import answer
 from lastgasp.report.leaks import Question
 from lastgasp.report.leaks import said as said_of_leaks
 from lastgasp.report.oom.page import sentences
@@ -38,7 +41,10 @@ def agree(facts: Facts, events: list[Recorded]) -> int:
     recorded = [one for one in events if one.explained.before is not None and one.explained.before.recorded_ms]
     told = recorded[: len(facts.explained)]
     for mine, event in zip(facts.explained, told, strict=True):
-        assert why(mine, visible) == sentences(event.explained, visible)
+        found = event.explained
+        assert why(mine, visible) == sentences(found, visible)
+        assert mine.culprit == culprit(found.cause, found.choice, found.before)
+    same_name(facts, of_report[0])
     kill = unlike(facts)
     if kill is not None:
         first = headline(kill, visible)
@@ -64,6 +70,18 @@ def agree(facts: Facts, events: list[Recorded]) -> int:
             assert mine_.since == life.since
             assert mine_.judged_bytes == life.to_bytes
     return len(told)
+
+
+def same_name(facts: Facts, first: str) -> None:
+    """Who filled the memory is named first, but for a leak that is larger."""
+    main = leading(facts.explained)
+    named = main.culprit if main is not None else None
+    if named is None or named.by is By.HELD or any(leak.worst.verdict.grown >= named.bytes for leak in facts.leaks):
+        return
+    name = visible(named.name)
+    assert name in first or name[0].upper() + name[1:] in first
+    cause = causes(facts)[0]
+    assert cause.name == named.name
 
 
 @pytest.mark.parametrize("path", RECORDINGS, ids=lambda path: path.name.removesuffix(".ring.gz"))
@@ -98,6 +116,21 @@ def test_kills_are_told_alike(story: str, tmp_path: Path) -> None:
     OOM_STORIES[story](tmp_path / "story.lgr")
     told = agree(*understood(tmp_path / "story.lgr"))
     assert told or story == "older_than_the_recording"
+
+
+@pytest.mark.parametrize("story", sorted(FILLED))
+def test_memory_filled_without_a_leak_is_told_alike(story: str, tmp_path: Path) -> None:
+    FILLED[story](tmp_path / "story.lgr")
+    assert agree(*understood(tmp_path / "story.lgr")) == 1
+
+
+def test_a_small_leak_does_not_hide_who_filled_the_memory(tmp_path: Path) -> None:
+    FILLED["small_leak_beside"](tmp_path / "story.lgr")
+    facts, _ = understood(tmp_path / "story.lgr")
+    said = answer(facts, visible)
+    assert said[0].startswith("Most likely leaker (pid 95) filled the memory (+52.9 MB")
+    assert any(sentence.startswith("python3 (pid 91) leaks") for sentence in said)
+    assert [(one.kind, one.name) for one in causes(facts)] == [(Kind.FILLED, b"leaker"), (Kind.LEAK, b"python3")]
 
 
 @pytest.mark.parametrize("path", RECORDINGS, ids=lambda path: path.name.removesuffix(".ring.gz"))

@@ -15,8 +15,10 @@ from lastgasp.analysis.endings import Refusal, Squeeze
 from lastgasp.analysis.facts import Facts
 from lastgasp.analysis.forecast import Forecast
 from lastgasp.analysis.growth import Growth
+from lastgasp.analysis.leading import unlike
 from lastgasp.analysis.memory import KernelGrowth
 from lastgasp.analysis.oom.cause import Case
+from lastgasp.analysis.oom.kills import Explanation
 from lastgasp.analysis.shape.verdict import LIKELY_BYTES, Shape
 from lastgasp.analysis.times import Moment
 from lastgasp.timeline.model import Boot, Recording
@@ -88,9 +90,8 @@ class Device:
 
     @property
     def troubled(self) -> bool:
-        """Does anything leak beyond doubt, or was anybody killed?"""
-        worst = self.causes[0]
-        return bool(self.kills) or (worst.sure and worst.kind in HARMS)
+        """Does anything leak beyond doubt, was anybody killed or refused memory, or did a boot end with none left?"""
+        return bool(self.kills) or any(cause.sure and cause.kind in HARMS for cause in self.causes)
 
     @property
     def rank(self) -> tuple[bool, bool, int, int, float]:
@@ -129,10 +130,10 @@ class Fleet:
 
 def summary(recording: Recording, facts: Facts) -> Device:
     """One recording in short."""
-    causes = _causes(facts)
+    found = causes(facts)
     ran = [_firmware(boot) for boot in recording.boots]
     known = [firmware for firmware in ran if firmware is not None]
-    boot = causes[0].boot
+    boot = found[0].boot
     own = (ran[boot - 1] if boot is not None else None) or (known[-1] if known else Firmware(None, None, None))
     available = next((track.low for track in facts.memory if track.name == "available"), None)
     return Device(
@@ -151,7 +152,7 @@ def summary(recording: Recording, facts: Facts) -> Device:
         _first_to_run_out(facts),
         _kills(facts),
         [event.victim for event in facts.ooms if event.victim is not None and not event.before_recording],
-        causes,
+        found,
     )
 
 
@@ -179,10 +180,15 @@ def join(devices: Iterable[Device]) -> Fleet:
     )
 
 
-def _commonest(share: Share) -> tuple[bool, int, int]:
-    """The least is the commonest; a suspicion counts half."""
+def _commonest(share: Share) -> tuple[bool, int, int, int]:
+    """The least is the commonest; a suspicion counts half, but not where a kill is explained by it before all."""
     wrong = share.kind not in (Kind.NOTHING, Kind.UNKNOWN)
-    return not wrong, -2 * len(share.sure) - len(share.perhaps), list(Kind).index(share.kind)
+    every = [*share.sure, *share.perhaps]
+    first = sum((device.causes[0].kind, device.causes[0].name) == (share.kind, share.name) for device in every)
+    weight = 2 * len(share.sure) + len(share.perhaps)
+    if share.kind is Kind.FILLED:
+        weight += first
+    return not wrong, -weight, -first, list(Kind).index(share.kind)
 
 
 def _once(causes: Sequence[Cause]) -> list[Cause]:
@@ -190,17 +196,23 @@ def _once(causes: Sequence[Cause]) -> list[Cause]:
     return list({(cause.kind, cause.name): cause for cause in reversed(causes)}.values())[::-1]
 
 
-def _causes(facts: Facts) -> list[Cause]:
+def causes(facts: Facts) -> list[Cause]:
+    """What is wrong, that which a report begins with first."""
     found = [_leak(growth, True) for growth in facts.leaks]
     found += [_machine(growth) for growth in facts.machine_leaks]
     found += [Cause(Kind.COUNT, count.name or count.what.encode(), boot=count.since.boot) for count in facts.counts]
     suspects = [growth for growth in facts.suspicions if growth.worst.verdict.grown >= LIKELY_BYTES]
-    if not found:
+    kill = unlike(facts)
+    killed = _by_kill(kill) if kill is not None else None
+    if found and killed is not None and killed.kind is not Kind.KILLED:
+        found = [killed, *(cause for cause in found if (cause.kind, cause.name) != (killed.kind, killed.name))]
+    elif not found:
         # Of one who filled the memory and may leak, the leak tells more.
         known = {growth.name for growth in suspects}
-        found = [cause for cause in _by_kill(facts) if cause.kind is not Kind.FILLED or cause.name not in known]
+        found = [killed] if killed is not None and not (killed.kind is Kind.FILLED and killed.name in known) else []
         found += _by_ending(facts)
-    found += [_leak(growth, False) for growth in suspects]
+    leaking = {cause.name for cause in found if cause.kind is Kind.LEAK}
+    found += [_leak(growth, False) for growth in suspects if growth.name not in leaking]
     if not found and _kills(facts):
         found = [Cause(Kind.KILLED)]
     if found:
@@ -211,22 +223,18 @@ def _causes(facts: Facts) -> list[Cause]:
     return [Cause(Kind.NOTHING if judged else Kind.UNKNOWN)]
 
 
-def _by_kill(facts: Facts) -> list[Cause]:
-    """What the first report of a kill says: who is to blame by the recording before it, else the kind of shortage."""
-    for one in facts.explained:
-        before, boot = one.before, one.at.boot
-        if before is None or not before.recorded_ms:
-            continue
-        if before.blamed and before.program is not None:
-            return [Cause(Kind.LEAK, before.program.name, per_s=before.per_s, boot=boot)]
-        if before.blamed and before.machine is not None:
-            return [replace(_machine(before.machine), sure=True, per_s=before.per_s)]
-        culprit = one.culprit
-        if culprit is not None:
-            return [Cause(Kind.FILLED, culprit.name, sure=False, boot=boot)]
-        told = one.cause.case not in (Case.UNKNOWN, Case.CUT)
-        return [Cause(Kind.KILLED, one.cause.case.encode() if told else None, boot=boot)]
-    return []
+def _by_kill(kill: Explanation) -> Cause:
+    """What a report of a kill says: who is to blame by the recording before it, else the kind of shortage."""
+    before, culprit, boot = kill.before, kill.culprit, kill.at.boot
+    if before is not None and before.blamed:
+        if before.program is not None:
+            return Cause(Kind.LEAK, before.program.name, per_s=before.per_s, boot=boot)
+        if before.machine is not None:
+            return replace(_machine(before.machine), sure=True, per_s=before.per_s)
+    if culprit is not None:
+        return Cause(Kind.FILLED, culprit.name, sure=False, boot=boot)
+    told = kill.cause.case not in (Case.UNKNOWN, Case.CUT)
+    return Cause(Kind.KILLED, kill.cause.case.encode() if told else None, boot=boot)
 
 
 def _by_ending(facts: Facts) -> list[Cause]:

@@ -10,10 +10,9 @@ from collections.abc import Callable, Sized
 
 from lastgasp.analysis.facts import Facts
 from lastgasp.analysis.growth import Growth, Life
+from lastgasp.analysis.leading import unlike
 from lastgasp.analysis.memory import ANONYMOUS, KernelGrowth
-from lastgasp.analysis.oom.before import Before
 from lastgasp.analysis.oom.events import OomEvent
-from lastgasp.analysis.oom.kills import Explanation
 from lastgasp.analysis.shape.trend import Confidence, Shape
 from lastgasp.report import counts, endings, follows, forecast, units, why
 from lastgasp.report.places import main_place, mapping_name, owner_of, since
@@ -63,26 +62,6 @@ def answer(facts: Facts, text: Text) -> list[str]:
     foreseen = forecast.sentence(facts, text)
     found += [foreseen] if foreseen else []
     return found + _kills(facts, leaks[0].worst if leaks else None, text, kill is not None)
-
-
-def unlike(facts: Facts) -> Explanation | None:
-    """The kill that is not explained by the leak that is told first, or by any; None: there is none of the kind."""
-    if not facts.explained:
-        return None
-    blaming = [one for one in facts.explained if one.before is not None and one.before.blamed]
-    first = (blaming or facts.explained)[0]
-    before = first.before
-    if not facts.leaks:
-        return None if facts.machine_leaks and not _blames_program(before) else first
-    if before is None or not before.blamed:
-        return None
-    if before.program is not None:
-        return None if before.program.name in [growth.name for growth in facts.leaks] else first
-    return first if before.grown[0] > facts.leaks[0].worst.verdict.grown else None
-
-
-def _blames_program(before: Before | None) -> bool:
-    return before is not None and before.blamed and before.program is not None
 
 
 def _leak(facts: Facts, growth: Growth, text: Text) -> str:

@@ -19,7 +19,8 @@ TAU_LEAST = 0.5
 SIGMAS_LEAST = 2.2
 SETTLED = 0.25  # of the average rate: what is left of growth that has settled
 SLOWING = 0.7  # growth in the second half over growth in the first: below, it is about to settle
-CREEP = 3  # times the present growth: behind growth that was this fast it may be a heap that creeps
+EVEN = 0.9  # the same: above, it no longer slows, and what is left is no remainder of what settles
+CREEP = 6  # times the present growth: behind growth that was this fast it may be a heap that creeps
 STILL = 0.4  # of the usual growth: less than that at the end may be its end
 LEAP = 0.6  # of the growth in a single cell: a step
 LULL = 0.12  # of the time: a pause this short does not end a leak
@@ -121,8 +122,10 @@ def _settling(outline: Outline, start: int, end: int, per_cell: float) -> bool:
         return False
     average = (outline.floor[end - 1] - outline.floor[0]) / max(end - 1, 1)
     slows = all(later < SLOWING * earlier for earlier, later in zip(before, [*before[1:], per_cell], strict=True))
-    halves = end - start >= 8 and second < SLOWING * first
-    return per_cell < 2 * SETTLED * average and (halves or (slows and len(before) > 1))
+    long = end - start >= 8
+    halves = long and second < SLOWING * first
+    slows = slows and len(before) > 1 and not (long and second >= EVEN * first)
+    return per_cell < 2 * SETTLED * average and (halves or slows)
 
 
 def _one_more_tooth(outline: Outline, start: int, end: int) -> bool:

@@ -23,13 +23,13 @@ from itertools import pairwise
 from lastgasp.analysis.shape import lines
 from lastgasp.analysis.shape.verdict import Confidence
 
-RISES_LEAST, RISES_SURE = 5, 12
+RISES_LEAST, RISES_SURE = 4.5, 12
 EARLIEST, LATEST = 0.43, 0.67  # the middle of what goes on: of a warm-up at a pace of one time constant it is at 0.42
 CLEAR_RISES, CLEAR_LATEST = 3.5, 0.72
 CLEAR_NOISE = 0.25  # of the growth
 PAUSE_LEAST = 0.1  # steady growth has one rise a cell, and so fewer in wider ones: more is asked for there
 ABOVE_NOISE = 2  # times what comes and goes; for high confidence twice as much
-FAST = 2  # times as fast as now: behind such growth a few rises may be a start that is not quite over
+FAST = 4  # times as fast as now: behind such growth a few rises may be a start that is not quite over
 BEYOND = 0.25  # of the fall before it: growth that hardly goes beyond where it was may be one more tooth
 FLAT = 0.03  # of the growth: what rises less in a while stands still
 WIDTHS = (1, 2, 3)  # of cells
@@ -143,8 +143,15 @@ def _from(start: int, floor: Sequence[float], levels: Sequence[float], clock: Se
 
 
 def _waited(levels: Sequence[float], clock: Sequence[float], slack: float) -> float:
-    """For what part of the time before it nothing has risen at the end, beyond ``slack`` and what that takes."""
+    """For what part of the time before it nothing has risen at the end, beyond ``slack`` and what that takes.
+
+    What it takes is told by the pace up to there: growth that goes on to the very end has not waited, whatever the
+    slack.
+    """
     still = next(i for i, level in enumerate(levels) if level >= levels[-1] - slack)
     busy = clock[still] - clock[0]
-    wait = clock[-1] - clock[still] - busy * slack / (levels[-1] - levels[0])
-    return max(wait, 0.0) / busy if busy > 0 else 0.0
+    risen = levels[still] - levels[0]
+    if busy <= 0 or risen <= 0:
+        return 0.0
+    wait = clock[-1] - clock[still] - busy * slack / risen
+    return max(wait, 0.0) / busy

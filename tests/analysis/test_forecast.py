@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from lastgasp.analysis.forecast import Basis, Forecast, forecast
+from lastgasp.analysis.memory import ANONYMOUS, SHARED
 from lastgasp.analysis.oom.events import oom_events
 from lastgasp.analysis.pace import Reason
 from lastgasp.timeline.load import load
@@ -94,6 +95,32 @@ def test_a_steady_leak_is_foreseen_with_its_range(tmp_path: Path, seed: int) -> 
     assert found.in_ms == pytest.approx(left_kb / kb_per_s * 1000, rel=0.15)
     assert found.low_ms <= found.in_ms <= found.high_ms
     assert found.per_s == pytest.approx(kb_per_s * 1024, rel=0.1)
+
+
+def test_what_half_of_the_growth_is_is_named(scene: Scene) -> None:
+    scene.run(200, b"leakd", lambda t: 2_000 + 4 * t)
+
+    def files(kb_per_s: int) -> str | None:
+        for _ in range(600):
+            for name in ("Shmem", "Cached"):
+                scene.meminfo[name] = (scene.meminfo[name] or 0) + kb_per_s
+            scene.record(1)
+        return of_machine(scene).mostly
+
+    scene.meminfo |= {"Shmem": 500, "Cached": 2_000}
+    assert files(0) == ANONYMOUS
+    assert files(16) == SHARED
+
+
+def test_growth_of_several_kinds_alike_is_mostly_none_of_them(scene: Scene) -> None:
+    scene.run(200, b"leakd", lambda t: 2_000 + 4 * t)
+    for n in range(600):
+        scene.meminfo["SUnreclaim"] = 3_000 + 4 * n
+        scene.unaccounted_kb += 4
+        scene.record(1)
+    found = of_machine(scene)
+    assert found.per_s is not None
+    assert found.mostly is None
 
 
 def test_a_machine_that_does_not_grow_has_no_forecast(scene: Scene) -> None:

@@ -152,6 +152,27 @@ def test_many_small_processes_that_become_more_are_a_leak_of_the_machine(scene: 
     assert told(scene)[0].startswith("No single process leaks, but all of them together do: anonymous memory +17")
 
 
+def test_what_fills_the_machine_is_told_where_the_leak_does_not(scene: Scene) -> None:
+    scene.run(200, b"slowd", lambda t: 2_000 + 2 * t)
+    scene.interval_s = 5
+    for n in range(480):
+        files_kb = max(n - 420, 0) * 600
+        scene.meminfo |= {"Shmem": 500 + files_kb, "Cached": 2_000 + files_kb}
+        scene.record(5)
+    said = told(scene)
+    assert said[0].startswith("slowd (pid 200) leaks 7.0 MB/h")
+    (foreseen,) = [one for one in said if one.startswith("Left as it is")]
+    assert foreseen.endswith(": it has filled at 430 MB/h since 14:35:35, mostly with shared memory and tmpfs files.")
+
+
+def test_a_leak_that_fills_the_machine_needs_no_second_rate(scene: Scene) -> None:
+    scene.run(200, b"leakd", lambda t: 2_000 + 10 * t)
+    scene.interval_s = 5
+    scene.record(1_200)
+    (foreseen,) = [one for one in told(scene) if one.startswith("Left as it is")]
+    assert "filled" not in foreseen
+
+
 def test_a_machine_that_leaks_besides_a_process_is_told_too(scene: Scene) -> None:
     scene.run(200, b"leakd", leaker)
     for n in range(120):

@@ -18,12 +18,13 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import accumulate
 
 from lastgasp.analysis.anonymous import anonymous
 from lastgasp.analysis.identity import KEY
+from lastgasp.analysis.memory import owned
 from lastgasp.analysis.oom.events import oom_events
 from lastgasp.analysis.pace import Reason, Trend, trend
 from lastgasp.analysis.room import COLUMNS, Room, machine_room
@@ -40,6 +41,7 @@ STRUGGLE_MS = (500, 2000)
 AFTER_KILL = 10  # samples: at first the others read back what was taken from them
 CACHE_LITTLE = 0.2  # of a group's usage
 FULL = 0.97  # of a limit
+MOSTLY = 0.5  # of a growth
 QUICKER = 1.5  # times the quickening that was seen: the soonest that is likely
 
 
@@ -66,6 +68,7 @@ class Forecast:
     low_ms: int | None  # likely not before
     high_ms: int | None  # likely not after; None, where in_ms is known: cannot be told
     reason: Reason | None
+    mostly: str | None = None  # of the machine: the kind of memory that half of the growth or more was; None: none was
 
 
 def forecast(recording: Recording, at_ms: int | None = None, boot: int | None = None) -> list[Forecast]:
@@ -113,7 +116,22 @@ def _machine(recording: Recording, index: int, since_ms: int, until_ms: int) -> 
     found = trend(times, taken, until_ms, samples, max(QUIET_LEAST, total // QUIET_SHARE))
     if samples < AFTER_KILL and since_ms > boot.sample_at[0]:
         found = Reason.TOO_SHORT
-    return _forecast(recording, index, None, at, Basis.MACHINE, total, room, found)
+    said = _forecast(recording, index, None, at, Basis.MACHINE, total, room, found)
+    if said.since is None:
+        return said
+    since = said.since.uptime_ms
+    return replace(said, mostly=_mostly(boot, since, until_ms, taken[-1] - (_held(times, taken, since) or taken[0])))
+
+
+def _mostly(boot: Boot, since_ms: int, until_ms: int, grown: int) -> str | None:
+    """The kind of memory that at least half of so many bytes are: what was swapped out is no kind by itself."""
+    rose: dict[str, int] = {}
+    for name, (times, sizes) in owned(boot).items():
+        now, then = _held(times, sizes, until_ms), _held(times, sizes, since_ms)
+        if now is not None and then is not None:
+            rose[name] = now - then
+    most = max(rose, key=lambda name: rose[name], default=None)
+    return most if most is not None and grown > 0 and rose[most] >= MOSTLY * grown else None
 
 
 def _taken(boot: Boot, since_ms: int, until_ms: int) -> tuple[list[int], list[int]]:

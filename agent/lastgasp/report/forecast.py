@@ -14,6 +14,7 @@ from lastgasp.report.screen import Screen
 
 GROUPS = 5
 FAR_MS = 366 * 86_400_000
+FASTER = 3  # times the leaks that are told: they are not what fills the machine
 SOON_MS = 90 * 86_400_000  # later than this is nothing for the answer
 WHY = {
     Reason.TOO_SHORT: "recorded too briefly to tell",
@@ -36,7 +37,18 @@ def sentence(facts: Facts, text: Text) -> str | None:
     first = min(known, key=lambda one: one.in_ms or 0)
     who = "the machine" if first.group is None else f"memory group {text(first.group)}"
     last = "after the end of the recording"
-    return f"Left as it is, {who} runs out of memory {within(first)} {last}{_at(first, facts)}."
+    return f"Left as it is, {who} runs out of memory {within(first)} {last}{_at(first, facts)}{_pace(first, facts)}."
+
+
+def _pace(one: Forecast, facts: Facts) -> str:
+    """How fast the machine fills, and with what, where the leaks that are told do not explain it."""
+    told = sum(growth.worst.verdict.per_s for growth in facts.leaks)
+    told += sum(growth.verdict.per_s for growth in facts.machine_leaks)
+    if one.group is not None or one.per_s is None or one.since is None or one.per_s <= FASTER * told:
+        return ""
+    mostly = f", mostly with {one.mostly}" if one.mostly is not None else ""
+    pace = units.rate(one.per_s, facts.span.recorded_ms)
+    return f": it has filled at {pace} since {units.near(one.since, facts.span)}{mostly}"
 
 
 def within(one: Forecast) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import oomstories as stories
+from scene import Scene
 
 LOG = "armhf-global-c.txt"
 LEAKER = 95  # pid of who is killed in that log
@@ -77,8 +78,12 @@ def killed(path: Path, sizes: Mapping[int, tuple[bytes, Size]], victim: int, res
     table = [
         (pid if of == victim else of, one, int(kb(AT_S) + FILE_KB) // 4) for of, (one, kb) in sorted(sizes.items())
     ]
+    _end(scene, table, pid, name, int(size(AT_S)))
+
+
+def _end(scene: Scene, table: list[tuple[int, bytes, int]], pid: int, name: bytes, kb: int) -> None:
     scene.at_s += 0.8 - scene.interval_s
-    scene.kernel_says(*_report(table, pid, name, int(size(AT_S))))
+    scene.kernel_says(*_report(table, pid, name, kb))
     scene.at_s += 0.05
     scene.end(pid, 9)
     scene.at_s += scene.interval_s - 0.85
@@ -105,4 +110,30 @@ def _report(table: list[tuple[int, bytes, int]], pid: int, name: bytes, kb: int)
     return lines
 
 
-FILLED = {story.__name__: story for story in (small_leak_beside, restarted, one_of_ten, ten_alike)}
+def new_and_large(path: Path) -> None:
+    """newcomer starts 5 minutes before it is killed, with 40 MB; nothing else moves."""
+    scene = stories.begin(path)
+    scene.run(150, b"steady", 40_000, file_kb=FILE_KB)
+    scene.record(AT_S - 300)
+    scene.run(300, b"newcomer", 40_000, file_kb=FILE_KB)
+    scene.record(300)
+    _end(scene, [(150, b"steady", 10_100), (300, b"newcomer", 10_100)], 300, b"newcomer", 40_000)
+
+
+def killed_again(path: Path) -> None:
+    """bad grows to 40 MB in some minutes, dies by a signal, starts anew and grows to it again; good holds 40 MB."""
+    scene = stories.begin(path)
+    scene.run(150, b"good", 40_000, file_kb=FILE_KB)
+    scene.run(300, b"bad", lambda at_s: 500 + min(at_s * 20, 39_500), file_kb=FILE_KB)
+    scene.record(AT_S - 300)
+    scene.end(300, 9)
+    scene.record(5)
+    scene.run(301, b"bad", lambda at_s: 500 + (at_s - AT_S + 300) * 132, file_kb=FILE_KB)
+    scene.record(295)
+    _end(scene, [(150, b"good", 10_100), (301, b"bad", 10_100)], 301, b"bad", 40_000)
+
+
+FILLED = {
+    story.__name__: story
+    for story in (small_leak_beside, restarted, one_of_ten, ten_alike, new_and_large, killed_again)
+}

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from filled import FILLED
 from lastgasp.analysis.oom.cause import cause
 from lastgasp.analysis.oom.culprit import By, Culprit, culprit
 from lastgasp.analysis.oom.kills import choices, explanations
@@ -65,3 +66,38 @@ def test_a_report_alone_tells_who_held_most(name: str, culprit: bytes, killed: b
 @pytest.mark.parametrize("name", ["armhf-overcommit2.txt", "armhf-sysrq-f.txt"])
 def test_nobody_is_named_where_memory_was_not_filled(name: str) -> None:
     assert of_log(name) is None
+
+
+def of_story(name: str, folder: Path) -> Culprit | None:
+    FILLED[name](folder / "story.lgr")
+    (recording,) = load(str(folder / "story.lgr"))
+    return next(explanations(recording)).culprit
+
+
+def test_a_program_that_was_restarted_took_nothing_by_it(tmp_path: Path) -> None:
+    found = of_story("restarted", tmp_path)
+    assert found is not None
+    assert (found.name, found.bytes) == (b"eater", 34_500 << 10)
+
+
+def test_who_started_late_took_it_in_the_time_of_its_life(tmp_path: Path) -> None:
+    found = of_story("new_and_large", tmp_path)
+    assert found is not None
+    assert (found.name, found.pid, found.bytes) == (b"newcomer", 300, 40_000 << 10)
+    assert found.over_ms is not None and 290_000 <= found.over_ms < 305_000
+
+
+def test_a_leaker_that_was_killed_before_took_it_again(tmp_path: Path) -> None:
+    found = of_story("killed_again", tmp_path)
+    assert found is not None
+    assert found.name == b"bad" and found.bytes > 38_000 << 10
+
+
+def test_nobody_is_named_where_many_took_it_together(tmp_path: Path) -> None:
+    assert of_story("ten_alike", tmp_path) is None
+
+
+def test_one_of_many_who_took_most_is_named(tmp_path: Path) -> None:
+    found = of_story("one_of_ten", tmp_path)
+    assert found is not None
+    assert (found.name, found.bytes) == (b"late", 12_500 << 10)

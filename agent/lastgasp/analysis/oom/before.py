@@ -9,17 +9,17 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from lastgasp.analysis.anonymous import anonymous
 from lastgasp.analysis.growth import Life, life_until
-from lastgasp.analysis.identity import process_at
-from lastgasp.analysis.memory import ANONYMOUS, KB, SHARED, KernelGrowth, owned, owned_until
+from lastgasp.analysis.identity import KEY, clock_ticks, process_at, started_ms
+from lastgasp.analysis.memory import ANONYMOUS, KB, SHARED, UNACCOUNTED, KernelGrowth, owned, owned_until
 from lastgasp.analysis.oom.cause import Case, OomCause, inner
 from lastgasp.analysis.oom.holders import held_kb
 from lastgasp.analysis.oom.minutes import Happened, Load, happened, loads
-from lastgasp.analysis.oom.taken import Taken, taken, took
+from lastgasp.analysis.oom.taken import Taken, ended, taken, taken_by, took
 from lastgasp.analysis.shape.trend import Shape
 from lastgasp.analysis.times import Moment, moment
 from lastgasp.analysis.where import Mappings
@@ -63,6 +63,7 @@ OF_SHAPE = {
     Shape.TOO_SHORT: Finding.TOO_SHORT,
 }
 OF_SHAPE_MACHINE = {**OF_SHAPE, Shape.LEAK: Finding.STEADY}  # growth, but of no weight
+TOGETHER = (Case.MANY_PROCESSES, Case.CMA)  # many may have filled it, so that nobody did alone
 BLAMED = (Finding.LEAKS, Finding.SHARED, Finding.KERNEL)
 
 
@@ -91,6 +92,8 @@ class Before:
     available: tuple[int | None, ...]  # MemAvailable (MemFree where the kernel has none), the same
     also: tuple[Life, ...]  # others that leak, or took much in this time
     taken: tuple[Taken, ...]  # who took much in this time, and what is no process's; the last of it first
+    # By all of them and all small ones; None: not counted, as one alone can be to blame.
+    taken_bytes: int | None = field(metadata={"json": False})
     happened: tuple[Happened, ...]  # in the last minutes
     loads: tuple[Load, ...]  # work that changed much in the last minutes
 
@@ -125,6 +128,7 @@ class Past:
     def __init__(self, recording: Recording, index: int) -> None:
         self.boots, self.index, self.boot = recording.boots, index, recording.boots[index]
         self.owned = owned(self.boot)
+        self.ended = ended(self.boot)
         self.available = next(
             (points for name in ("MemAvailable", "MemFree") if (points := self.boot.points("meminfo", b"", name))[1]),
             None,
@@ -139,13 +143,14 @@ def before(past: Past, at_ms: int, report: Report, choice: Choice, cause: OomCau
     if not samples:
         unknown = Finding.UNKNOWN
         at, began = moment(boots, index, at_ms), moment(boots, index, boot.first_ms)
-        return Before(at, began, 0, 0, None, unknown, None, None, (), (), (), (), (), (), ())
+        return Before(at, began, 0, 0, None, unknown, None, None, (), (), (), (), (), None, (), ())
     lives = [life for life in _lives(boots, index, at_ms, choice, cause) if _inside(life, choice, cause, report)]
     others = [growth for growth in owned_until(boots, index, at_ms, past.owned) if growth.name != ANONYMOUS]
     room = _room(cause, report, choice, boot)
     finding, life, machine = _blame(cause, choice, lives, others, room)
     first_ms, last_ms = boot.sample_at[0], boot.sample_at[samples - 1]
     times, values = _curve_of(past, life, machine)
+    took_all = taken(boot, at_ms, lives, [] if cause.case == Case.GROUP else others, past.owned, past.ended)
     if life is not None:
         life.where = Mappings(boots, index).of(life.key, at_ms)
     return Before(
@@ -163,14 +168,28 @@ def before(past: Past, at_ms: int, report: Report, choice: Choice, cause: OomCau
         also=tuple(
             other for other in lives if other is not life and (other.leaks or took(other, at_ms) >= WEIGHTY * room)
         ),
-        taken=tuple(
-            one
-            for one in taken(boot, at_ms, lives, [] if cause.case == Case.GROUP else others, past.owned)
-            if one.bytes >= WEIGHTY * room
-        ),
+        taken=tuple(one for one in took_all if one.bytes >= WEIGHTY * room),
+        taken_bytes=_taken_bytes(past, at_ms, took_all, choice) if inner(cause) in TOGETHER else None,
         happened=tuple(happened(boots, index, at_ms)),
         loads=tuple(loads(boot, at_ms)),
     )
+
+
+def _taken_bytes(past: Past, at_ms: int, known: Iterable[Taken], choice: Choice) -> int:
+    """What was taken, by whom the table lists too. What nobody accounts for may be others' memory, packed in zram."""
+    known = list(known)
+    pids = {entry.pid for entry in choice.ranking} - {one.pid for one in known}
+    ticks = clock_ticks(past.boot)
+    small = [
+        process
+        for process in past.boot.processes.values()
+        if KEY.fullmatch(process.key)
+        and process.pid in pids
+        and started_ms(process, ticks) <= at_ms
+        and (process.gone_ms is None or process.gone_ms >= at_ms)
+    ]
+    large = sum(max(one.bytes, 0) for one in known if one.name != UNACCOUNTED.encode())
+    return large + taken_by(past.boot, at_ms, small, past.ended)
 
 
 def _alive_ms(boot: Boot, at_ms: int, choice: Choice) -> int:

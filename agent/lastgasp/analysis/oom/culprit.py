@@ -18,6 +18,7 @@ from lastgasp.oom.choice import Choice
 
 KB = 1024
 LATE_COUNTS = 0.25  # of what the greatest took, or held
+MOST = 0.5  # of what was taken by all
 KERNEL_MEMORY = "memory of the kernel"
 
 
@@ -74,8 +75,11 @@ def _by_taken(before: Before, victim: int | None) -> Culprit | None:
     held = before.program.to_bytes if before.program is not None else 0
     if one.bytes < held / 2 and one.late < LATE_COUNTS * held:
         return None
+    # Where many took it together nobody is named who took less than all the others.
+    if before.taken_bytes is not None and one.bytes < MOST * before.taken_bytes:
+        return None
     program = one.pid is not None
-    return Culprit(one.name, one.pid, program, By.TAKEN, one.bytes, before.recorded_ms, program and one.pid == victim)
+    return Culprit(one.name, one.pid, program, By.TAKEN, one.bytes, one.over_ms, program and one.pid == victim)
 
 
 def _by_held(cause: OomCause, choice: Choice, victim: int | None) -> Culprit | None:

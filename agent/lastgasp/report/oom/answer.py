@@ -109,7 +109,7 @@ def _blame(report: Report, choice: Choice, cause: OomCause, text: Text, told: st
     elif case == Case.ONE_PROCESS and holder is not None:
         found.append(_largest(choice, cause, holder, text, told, _another(named, holder)))
     elif case == Case.MANY_PROCESSES:
-        found.append(_many(cause, text, told))
+        found.append(_many(cause, text, told, named is not None))
     elif cause.case == Case.CMA:
         found.append("CMA pages are lent only to what can be moved away: not to the kernel's own data.")
     elif case == Case.CUT:
@@ -175,7 +175,7 @@ def _shield(choice: Choice, holder: Holder) -> str:
     return f"It {how} by its oom_score_adj of {adj}{dies}."
 
 
-def _many(cause: OomCause, text: Text, told: str) -> str:
+def _many(cause: OomCause, text: Text, told: str, named: bool) -> str:
     holder = cause.holder
     more = f" {told}" if told and told != ONE_INSTANT else ""
     if holder is None:
@@ -185,10 +185,11 @@ def _many(cause: OomCause, text: Text, told: str) -> str:
             f"{len(holder.pids)} processes called {text(holder.name)} together held {kb(holder.kb)},"
             f" {units.percent(holder.share)} of what all processes held. {told}"
         )
-    return (
-        f"No single process is to blame: {units.count(cause.processes, 'process', 'processes')} together held"
+    together = (
+        f"{units.count(cause.processes, 'process', 'processes')} together held"
         f" {kb(cause.processes_kb)}, the largest ({text(holder.name)}) {units.percent(holder.share)} of it.{more}"
     )
+    return together if named else f"No single process is to blame: {together}"
 
 
 def _kernel(cause: OomCause, text: Text) -> str:

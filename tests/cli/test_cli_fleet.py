@@ -23,8 +23,9 @@ from typing import Any
 
 import pytest
 
+from filled import FILLED
 from lastgasp.analysis.facts import gather
-from lastgasp.analysis.fleet import Cause, Device, Firmware, Kind, join
+from lastgasp.analysis.fleet import Cause, Device, Firmware, Kind, join, summary
 from lastgasp.analysis.forecast import Forecast
 from lastgasp.analysis.times import Moment
 from lastgasp.cli import fleet
@@ -32,6 +33,7 @@ from lastgasp.cli.main import main
 from lastgasp.report import as_json
 from lastgasp.report.answer import answer
 from lastgasp.report.fleet import Unread, _tail, draw
+from lastgasp.report.fleet import answer as fleet_answer
 from lastgasp.report.screen import WIDTH, Screen
 from lastgasp.report.visible import columns, visible
 from lastgasp.timeline.load import load
@@ -279,7 +281,7 @@ def test_the_version_of_a_kernel_is_never_cut_off() -> None:
         draw(screen, join([one]), Unread([], []))
         page = str(screen)
         assert "vend:" in page.replace("\n  ", ""), size
-        assert "1 recording, none with a leak or a kill" in page
+        assert "1 recording, none with a leak, a kill or a shortage" in page
         assert max(map(columns, page.splitlines())) <= WIDTH
 
 
@@ -410,6 +412,23 @@ def test_a_device_is_blamed_on_whom_its_report_blames(path: Path, capsys: pytest
         assert cause["name"] is None
     else:
         assert cause["name"] in " ".join(found["answer"][:2])
+
+
+@pytest.mark.parametrize("story", ["restarted", "ten_alike", "small_leak_beside"])
+def test_a_fleet_with_a_kill_does_not_look_good(story: str, tmp_path: Path) -> None:
+    FILLED[story](tmp_path / "story.lgr")
+    (recording,) = load(str(tmp_path / "story.lgr"))
+    facts = gather(recording)
+    found = join([summary(recording, facts)])
+    assert found.devices[0].troubled and facts.bad
+    screen, bad = Screen(colour=True), Screen(colour=True)
+    draw(screen, found, Unread([], []))
+    bad.line("x", "bad")
+    role = str(bad).partition("x")[0]
+    assert role and str(screen).startswith(role)
+    answer_ = fleet_answer(found, visible)
+    assert "the OOM killer killed 1 time" in answer_
+    assert (story == "small_leak_beside") == answer_.startswith("leaker most likely filled the memory in 1 of 1")
 
 
 def test_what_is_no_leak_of_memory_is_told_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

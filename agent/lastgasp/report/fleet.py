@@ -24,6 +24,7 @@ CAUSES = 12
 PLACES = 3
 SOONEST = 5
 LABEL, TIME, SAMPLES, LEFT, KILLS = 16, 10, 7, 9, 5
+TROUBLE = "with a leak, a kill or a shortage"
 TITLE = f"  {'device':{LABEL}} {'time':>{TIME}} {'samples':>{SAMPLES}} {'min avail':>{LEFT}} {'kills':>{KILLS}}  what"
 ENDING = re.compile(r"(\.(?:ring|lgr|img|bin|ext[234]))?(\.gz)?$")
 # What somebody did, behind the name; in few words.
@@ -46,8 +47,7 @@ class Unread:
 
 def draw(screen: Screen, fleet: Fleet, unread: Unread) -> None:
     """The answer, the causes, the recordings, what was left out."""
-    wrong = any(share.sure and share.kind is not Kind.NOTHING for share in fleet.causes)
-    screen.wrap(answer(fleet, screen.text), "", "", "bad" if wrong else "good")
+    screen.wrap(answer(fleet, screen.text), "", "", _role(fleet))
     screen.heading(f"{'WHY':56}{'recordings':>12} {'killed in':>11}")
     for share in fleet.causes[:CAUSES]:
         _share(screen, fleet, share)
@@ -57,7 +57,7 @@ def draw(screen: Screen, fleet: Fleet, unread: Unread) -> None:
     _runs_out(screen, fleet, labels)
     for firmware, devices in fleet.firmwares:
         troubled = sum(device.troubled for device in devices)
-        counted = f"{units.count(len(devices), 'recording')}, {troubled or 'none'} with a leak or a kill"
+        counted = f"{units.count(len(devices), 'recording')}, {troubled or 'none'} {TROUBLE}"
         _heading(screen, _firmware(firmware, screen.text), counted)
         screen.line(TITLE, "dim")
         for device in devices:
@@ -66,6 +66,13 @@ def draw(screen: Screen, fleet: Fleet, unread: Unread) -> None:
     _left_out(screen, fleet, unread)
     worst = fleet.devices[0]
     screen.wrap(f"The worst of them whole: lastgasp report {screen.text(worst.file)}", "", "  ")
+
+
+def _role(fleet: Fleet) -> str:
+    """Whether anything is wrong; neither good nor bad where it is a suspicion, or nothing can be told."""
+    if any(device.troubled for device in fleet.devices):
+        return "bad"
+    return "good" if all(share.kind is Kind.NOTHING for share in fleet.causes) else ""
 
 
 def _heading(screen: Screen, firmware: str, counted: str) -> None:

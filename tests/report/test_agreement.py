@@ -13,11 +13,14 @@ from lastgasp.analysis.leading import leading, unlike
 from lastgasp.analysis.oom.before import Finding
 from lastgasp.analysis.oom.culprit import By, culprit
 from lastgasp.analysis.shape.verdict import Shape
+from lastgasp.cli.oom import draw
 from lastgasp.report.answer import answer
 from lastgasp.report.leaks import Question
 from lastgasp.report.leaks import said as said_of_leaks
+from lastgasp.report.oom.headline import filled
 from lastgasp.report.oom.page import sentences
 from lastgasp.report.oom.recorded import Recorded, explained
+from lastgasp.report.screen import Screen
 from lastgasp.report.visible import visible
 from lastgasp.report.why import headline
 from lastgasp.report.why import sentences as why
@@ -81,7 +84,7 @@ def same_name(facts: Facts, first: str) -> None:
     name = visible(named.name)
     assert name in first or name[0].upper() + name[1:] in first
     cause = causes(facts)[0]
-    assert cause.name == named.name
+    assert (cause.name, cause.sure) == (named.name, named.sure)
 
 
 @pytest.mark.parametrize("path", RECORDINGS, ids=lambda path: path.name.removesuffix(".ring.gz"))
@@ -131,6 +134,20 @@ def test_a_small_leak_does_not_hide_who_filled_the_memory(tmp_path: Path) -> Non
     assert said[0].startswith("Most likely leaker (pid 95) filled the memory (+52.9 MB")
     assert any(sentence.startswith("python3 (pid 91) leaks") for sentence in said)
     assert [(one.kind, one.name) for one in causes(facts)] == [(Kind.FILLED, b"leaker"), (Kind.LEAK, b"python3")]
+
+
+def test_a_page_of_several_kills_begins_with_who_filled_the_memory(tmp_path: Path) -> None:
+    """Of the kill that the report begins with."""
+    protected = next(path for path in RECORDINGS if path.name == "armhf-6.1-protected-leaker.ring.gz")
+    OOM_STORIES["kill_loop"](tmp_path / "story.lgr")
+    for path in (protected, tmp_path / "story.lgr"):
+        facts, events = understood(path)
+        main = leading(facts.explained)
+        assert len(events) > 1 and main is not None and main.culprit is not None
+        story = filled(main.report, main.choice, main.cause, main.culprit, visible)
+        page = " ".join(draw([event.explained for event in events], Screen()).split())
+        assert story is not None
+        assert page.partition(". ")[2].startswith(story)
 
 
 @pytest.mark.parametrize("path", RECORDINGS, ids=lambda path: path.name.removesuffix(".ring.gz"))

@@ -9,11 +9,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from lastgasp.analysis.facts import EXPLAINED
+from lastgasp.analysis.leading import leading
 from lastgasp.analysis.oom.before import Finding
 from lastgasp.analysis.oom.cause import inner
+from lastgasp.analysis.oom.culprit import culprit
 from lastgasp.analysis.oom.series import Series, series
 from lastgasp.report import units
 from lastgasp.report.oom import series as oom_series
+from lastgasp.report.oom.headline import filled
 from lastgasp.report.oom.page import Explained, draw, next_steps, refusals, when
 from lastgasp.report.oom.words import Text, kb, short_case, who
 from lastgasp.report.screen import WIDTH, Screen
@@ -135,6 +139,9 @@ def _summary(screen: Screen, events: Sequence[Explained], together: Series) -> N
     parts += [units.count(refused, "refused allocation")] if refused else []
     words = f"{units.count(len(events), 'event')} of memory shortage in this log"
     screen.wrap(f"{words}: {', '.join(parts) or 'nobody killed'}.", "", "", "bad")
+    story = _story(events, screen.text)
+    if story is not None:
+        screen.wrap(story, "", "")
     recorded = [one.before.program for one in events if one.before is not None and one.before.blamed]
     leakers = {program.name for program in recorded if program is not None}
     for sentence in oom_series.sentences(together, screen.text, leakers):
@@ -153,6 +160,15 @@ def _summary(screen: Screen, events: Sequence[Explained], together: Series) -> N
             name = who(found.report.refusal.name, found.report.refusal.pid, screen.text)
         why = reason(found, screen.text)
         screen.line(f"{number:>2}   {screen.fit(when(found.report, screen), 20)} {screen.fit(name, 23)} {why}")
+
+
+def _story(events: Sequence[Explained], text: Text) -> str | None:
+    """Who filled the memory before the kill that a report of the recording begins with; None: nobody is named."""
+    first = leading([one for one in events if one.before is not None and one.before.recorded_ms][:EXPLAINED])
+    if first is None:
+        return None
+    named = culprit(first.cause, first.choice, first.before)
+    return filled(first.report, first.choice, first.cause, named, text) if named is not None else None
 
 
 def reason(found: Explained, text: Text) -> str:

@@ -47,10 +47,11 @@ def unlike(facts: Facts) -> Explanation | None:
 
 
 def _outweighs(kill: Explanation, facts: Facts) -> bool:
-    """Did somebody who is not seen to leak take more than leaked by the leak that is told first?"""
-    culprit = kill.culprit
-    if culprit is None or culprit.by is not By.TAKEN:
+    """Did somebody who is not seen to leak take more of the last than leaked by the leak that is told first?"""
+    culprit, before = kill.culprit, kill.before
+    if before is None or culprit is None or culprit.by is not By.TAKEN:
         return False
     told = facts.leaks[0].worst.verdict.grown if facts.leaks else facts.machine_leaks[0].verdict.grown
     names = {growth.name for growth in facts.leaks} | {growth.name.encode() for growth in facts.machine_leaks}
-    return culprit.name not in names and culprit.bytes > told
+    late = max(one.late for one in before.taken if (one.name, one.pid) == (culprit.name, culprit.pid))
+    return culprit.name not in names and late > told

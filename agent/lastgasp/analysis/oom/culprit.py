@@ -71,6 +71,8 @@ def _by_taken(before: Before, victim: int | None) -> Culprit | None:
     # What nobody accounts for may be the swap of others, kept in compressed RAM.
     last = next((one for one in before.taken if one.name != UNACCOUNTED.encode()), most)
     one = last if last.late >= LATE_COUNTS * most.bytes else most
+    if one.late <= 0:
+        return None  # it had its room, and took nothing of the last
     # One who was large before it was recorded, and hardly grew since, is not told by what others took.
     held = before.program.to_bytes if before.program is not None else 0
     if one.bytes < held / 2 and one.late < LATE_COUNTS * held:

@@ -8,7 +8,7 @@ CELLS = 48
 
 
 def below_jobs(stops: int) -> list[int]:
-    """10 more in each cell until it stops, and jobs that need 200 in two cells of eight: four tenths of what is lost."""
+    """10 more in each cell until it stops, and jobs that need 200 in two cells of eight: 0.4 of what is lost."""
     return [10 * min(cell, stops) + (200 if cell % 8 < 2 else 0) for cell in range(CELLS)]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from lastgasp.analysis.cost import RATE_AFTER_MS
 from lastgasp.analysis.facts import Facts
 from lastgasp.analysis.growth import Life
+from lastgasp.analysis.leading import leading
 from lastgasp.analysis.pace import Reason
 from lastgasp.report import counts, units, why
 from lastgasp.report.package import package
@@ -181,7 +182,8 @@ def _by_place(screen: Screen, life: Life, name: str) -> str:
 
 def _by_kill(screen: Screen, facts: Facts) -> list[str]:
     """Where nobody leaks, but the kernel killed: what to do about who most likely filled the memory."""
-    culprit = next((one.culprit for one in facts.explained), None)
+    first = leading(facts.explained)
+    culprit = first.culprit if first is not None else None
     if culprit is None:
         return why.by_settings(facts, screen.text)
     advice = KERNEL_ADVICE.get(culprit.name.decode("utf-8", "replace"), OTHER_ADVICE)

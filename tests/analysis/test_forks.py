@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -91,3 +92,15 @@ def test_in_recordings_of_real_programs_it_is_the_one_that_forks_four_at_a_time_
         for boot in recording.boots:
             names = {program(boot.processes[key]) for key in forked(boot, program)}
             assert names == ({b"fork-server"} if name != "driven" else set()), name
+
+
+def test_a_key_that_is_none_of_a_process_is_passed_over(scene: Scene) -> None:
+    """Of a ring that somebody made, or that is damaged."""
+    serve(scene, 12, at_a_time=3)
+    recording = scene.flush().load()
+    boot = recording.boots[0]
+    children = forked(boot, program)
+    assert children
+    boot.processes[b"bad"] = replace(boot.processes[next(iter(children))], key=b"bad")
+    assert forked(boot, program) == children
+    assert [growth.name for growth in growths(recording)] == [b"httpd"]

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable
 
 from lastgasp.analysis.fields import whole
+from lastgasp.analysis.identity import user_processes
 from lastgasp.timeline.model import Boot, Process
 
 CHILDREN_LEAST = 6  # that ended while it was recorded
@@ -23,9 +24,8 @@ def forked(boot: Boot, name_of: Callable[[Process], bytes]) -> set[bytes]:
     Nothing is known of the parent of a process without "ppid".
     """
     programs: dict[bytes, list[Process]] = defaultdict(list)
-    for process in boot.processes.values():
-        if not process.kernel:
-            programs[name_of(process)].append(process)
+    for process in user_processes(boot):
+        programs[name_of(process)].append(process)
     found: set[bytes] = set()
     for processes in programs.values():
         if len(processes) > CHILDREN_LEAST:
@@ -39,7 +39,8 @@ def _children(boot: Boot, processes: list[Process]) -> set[bytes]:
     spans: list[tuple[int, int, bytes]] = []
     for process in processes:
         first_ms = _first_ms(boot, process)
-        if first_ms is not None and whole(process.attributes.get("ppid")) in pids - {process.pid}:
+        parent = whole(process.attributes.get("ppid"))
+        if first_ms is not None and parent != process.pid and parent in pids:
             until_ms = boot.last_ms if process.gone_ms is None else process.gone_ms
             spans.append((first_ms, until_ms, process.key))
     ended = sum(until_ms < boot.last_ms for _, until_ms, _ in spans)

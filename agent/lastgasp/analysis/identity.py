@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from lastgasp.analysis.fields import whole
 from lastgasp.timeline.model import Boot, Process
@@ -10,6 +11,11 @@ from lastgasp.timeline.model import Boot, Process
 KEY = re.compile(rb"\d{1,10}@\d{1,18}")
 INTERPRETERS = (b"python", b"perl", b"ruby", b"node", b"lua", b"php", b"java", b"sh", b"bash", b"dash", b"ash", b"env")
 CLOCK_TICKS = 100  # a second, on every architecture but ia64 and alpha
+
+
+def user_processes(boot: Boot) -> Iterator[Process]:
+    """All but threads of the kernel, and but what has no key of pid and start, as in a ring that is damaged."""
+    return (one for one in boot.processes.values() if not one.kernel and KEY.fullmatch(one.key))
 
 
 def process_at(boot: Boot, pid: int, at_ms: int) -> Process | None:

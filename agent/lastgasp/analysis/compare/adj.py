@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from lastgasp.analysis.compare.programs import Presence, ProgramDiff
 from lastgasp.analysis.compare.sides import Side
-from lastgasp.analysis.identity import KEY, program
+from lastgasp.analysis.identity import program, user_processes
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +36,7 @@ def _usual(side: Side) -> dict[bytes, int]:
     weights: defaultdict[bytes, defaultdict[int, int]] = defaultdict(lambda: defaultdict(int))
     for recording in side.recordings:
         for boot in recording.boots:
-            for process in boot.processes.values():
-                if process.kernel or not KEY.fullmatch(process.key):
-                    continue
+            for process in user_processes(boot):
                 times, values = boot.points("process.details", process.key, "oom_score_adj")
                 if times:
                     end = process.gone_ms if process.gone_ms is not None else boot.last_ms

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from lastgasp.analysis.anonymous import anonymous
 from lastgasp.analysis.compare.levels import Levels, Points, added, cut, levels
-from lastgasp.analysis.identity import KEY, program
+from lastgasp.analysis.identity import program, user_processes
 from lastgasp.analysis.presence import presences
 from lastgasp.timeline.model import Boot, Process, Recording
 
@@ -49,9 +49,8 @@ def programs(recording: Recording) -> list[Program]:
     exes: dict[bytes, Counter[bytes]] = {}
     for index, boot in enumerate(recording.boots):
         members: dict[bytes, list[Process]] = {}
-        for process in boot.processes.values():
-            if not process.kernel and KEY.fullmatch(process.key):
-                members.setdefault(program(process), []).append(process)
+        for process in user_processes(boot):
+            members.setdefault(program(process), []).append(process)
         # An end that was not recorded is known too: behind a hole, or when the agent was started anew.
         ends = {one.key: one.until_ms for one in presences(boot) if one.until_ms is not None}
         for name, processes in members.items():

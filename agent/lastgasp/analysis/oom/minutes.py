@@ -9,7 +9,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from lastgasp.analysis.identity import KEY, clock_ticks, program, started_ms
+from lastgasp.analysis.identity import clock_ticks, program, started_ms, user_processes
 from lastgasp.analysis.runs import happenings_of
 from lastgasp.analysis.times import Moment, moment
 from lastgasp.timeline.model import Boot, Process
@@ -72,9 +72,7 @@ def _processes(boots: list[Boot], index: int, at_ms: int) -> Iterator[Happened]:
     boot = boots[index]
     ticks = clock_ticks(boot)
     from_ms = max(at_ms - LAST_MS, boot.first_ms)
-    for process in boot.processes.values():
-        if process.kernel or not KEY.fullmatch(process.key):
-            continue
+    for process in user_processes(boot):
         began = started_ms(process, ticks)
         if from_ms < began <= at_ms:
             yield _event(boots, index, STARTED, process, began, None)

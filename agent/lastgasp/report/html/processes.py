@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from lastgasp.analysis.anonymous import GONE_STATES
 from lastgasp.analysis.facts import Facts
-from lastgasp.analysis.identity import KEY, program
+from lastgasp.analysis.identity import program, user_processes
 from lastgasp.analysis.parts import columns
 from lastgasp.report.html.axis import Axis
 from lastgasp.report.html.frame import Frame
@@ -37,8 +37,7 @@ def processes(axis: Axis, facts: Facts, points: int = POINTS) -> dict[str, objec
     lives = [
         Life(index, process, _highest(boot, process.key))
         for index, boot in enumerate(axis.boots)
-        for process in boot.processes.values()
-        if not process.kernel and KEY.fullmatch(process.key)
+        for process in user_processes(boot)
     ]
     chosen = _chosen(lives, axis, facts)
     most = min(max(points // max(len(chosen), 1), POINTS_LEAST), POINTS_MOST)

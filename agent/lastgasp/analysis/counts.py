@@ -12,14 +12,15 @@ not judged: on a machine with other work in it neither stands still for long, an
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import accumulate
 
-from lastgasp.analysis.identity import KEY, program
+from lastgasp.analysis.identity import program
 from lastgasp.analysis.presence import Presence, presences
-from lastgasp.analysis.shape.curve import sampled
+from lastgasp.analysis.shape import curve
 from lastgasp.analysis.shape.trend import Confidence, Shape, Verdict, judge
 from lastgasp.analysis.times import Moment, moment
 from lastgasp.timeline.model import Boot, Recording
@@ -113,7 +114,7 @@ def _programs(boots: list[Boot], index: int) -> Iterator[CountGrowth]:
     boot = boots[index]
     members: dict[bytes, list[Presence]] = {}
     for one in presences(boot):
-        if one.process.kernel or not KEY.fullmatch(one.key):
+        if one.process.kernel:
             continue
         members.setdefault(program(one.process), []).append(one)
         for what, table, column in (
@@ -121,7 +122,7 @@ def _programs(boots: list[Boot], index: int) -> Iterator[CountGrowth]:
             (Counted.FILES, "process.details", "fds"),
         ):
             times, values = boot.points(table, one.key, column)
-            known = len(times) if one.until_ms is None else sum(at < one.until_ms for at in times)
+            known = len(times) if one.until_ms is None else bisect_left(times, one.until_ms)
             growth = _judged(boots, index, what, times[:known], values[:known], one.until_ms)
             if growth is not None:
                 kinds = _kinds(boot, one.key, growth) if what is Counted.FILES else []
@@ -163,7 +164,7 @@ def _judged(
         values[0],
         values[-1],
         [],
-        sampled(times, values, until, CELLS),
+        curve.sampled(times, values, until, CELLS),
     )
 
 
@@ -183,9 +184,9 @@ def _kinds(boot: Boot, key: bytes, growth: CountGrowth) -> list[tuple[str, int]]
     found = []
     for column in KINDS:
         times, values = boot.points("process.details", key, column)
-        before = [value for at, value in zip(times, values, strict=True) if at <= growth.verdict.since_ms][-1:]
-        if values and values[-1] > (before or values[:1])[0]:
-            found.append((column.removeprefix("fd_"), values[-1] - (before or values[:1])[0]))
+        rose = values[-1] - curve.value_at(times, values, growth.verdict.since_ms) if values else 0
+        if rose > 0:
+            found.append((column.removeprefix("fd_"), rose))
     return sorted(found, key=lambda kind: kind[1], reverse=True)
 
 

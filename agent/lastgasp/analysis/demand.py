@@ -21,10 +21,10 @@ _known: WeakKeyDictionary[Boot, list[Demand]] = WeakKeyDictionary()  # a boot's 
 def demands(boot: Boot, process: bytes | None = None) -> list[Demand]:
     """The counters (times in ms, totals) of a boot, and of one process if its key is given."""
     if boot not in _known:
-        _known[boot] = _of(counters(boot), ASKED)
-    own = _of(process_counters(boot, process), ASKED_OF_IT) if process is not None else []
+        _known[boot] = _of(counters(boot, ASKED))
+    own = _of(process_counters(boot, process, ASKED_OF_IT)) if process is not None else []
     return [*_known[boot], *own]
 
 
-def _of(found: list[Counter], chosen: tuple[Work, ...]) -> list[Demand]:
-    return [(counter.times, counter.total) for counter in found if counter.work in chosen]
+def _of(found: list[Counter]) -> list[Demand]:
+    return [(counter.times, counter.total) for counter in found]

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from lastgasp.analysis.endings import Refusal, Squeeze
 from lastgasp.analysis.facts import Facts
 from lastgasp.analysis.forecast import Forecast
 from lastgasp.analysis.growth import Growth
@@ -239,16 +238,9 @@ def _by_kill(kill: Explanation) -> Cause:
 
 def _by_ending(facts: Facts) -> list[Cause]:
     """The last boot that just ended with nothing left, and the last in which programs were refused memory."""
-    found = []
-    ended: list[tuple[Kind, list[Squeeze] | list[Refusal]]] = [
-        (Kind.SQUEEZED, facts.squeezes),
-        (Kind.REFUSED, facts.refusals),
-    ]
-    for kind, endings in ended:
-        for one in endings[-1:]:
-            boot = one.at.boot if isinstance(one, Squeeze) else one.first.boot
-            found.append(Cause(kind, one.takers[0].name if one.takers else None, boot=boot))
-    return found
+    found = [(Kind.SQUEEZED, one.takers, one.at) for one in facts.squeezes[-1:]]
+    found += [(Kind.REFUSED, one.takers, one.first) for one in facts.refusals[-1:]]
+    return [Cause(kind, takers[0].name if takers else None, boot=at.boot) for kind, takers, at in found]
 
 
 def _leak(growth: Growth, sure: bool) -> Cause:

@@ -16,7 +16,7 @@ on what a recording holds.
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -112,10 +112,7 @@ def _machine(recording: Recording, index: int, since_ms: int, until_ms: int) -> 
         return Forecast(None, at, Basis.MACHINE, None, None, None, None, None, None, None, Reason.UNKNOWN)
     total = total_kb * KB
     room = machine_room(boot, until_ms)
-    samples = _samples(boot, times[0], until_ms)
-    found = trend(times, taken, until_ms, samples, max(QUIET_LEAST, total // QUIET_SHARE))
-    if samples < AFTER_KILL and since_ms > boot.sample_at[0]:
-        found = Reason.TOO_SHORT
+    found = _trend(boot, times, taken, since_ms, until_ms, max(QUIET_LEAST, total // QUIET_SHARE))
     said = _forecast(recording, index, None, at, Basis.MACHINE, total, room, found)
     if said.since is None:
         return said
@@ -190,10 +187,7 @@ def _group(recording: Recording, index: int, path: bytes, since_ms: int, until_m
     cached = basis is Basis.PROCESSES and _cached(used_at, used, own_at, own, members)
     if basis is Basis.PROCESSES and not cached and usage < FULL * limit:
         basis, own_at, own = Basis.USAGE, used_at, used  # the kernel's own count, and it is not late
-    samples = _samples(boot, own_at[0], until_ms)
-    found = trend(own_at, own, until_ms, samples, quiet)
-    if samples < AFTER_KILL and since_ms > boot.sample_at[0]:
-        found = Reason.TOO_SHORT
+    found = _trend(boot, own_at, own, since_ms, until_ms, quiet)
     pinned = basis is Basis.USAGE and usage >= FULL * limit and not droppable
     if pinned and found is not Reason.TOO_SHORT and _pinned(used_at, used, limit, until_ms):
         found = Reason.RECLAIMS
@@ -285,8 +279,14 @@ def _forecast(
     )
 
 
-def _samples(boot: Boot, since_ms: int, until_ms: int) -> int:
-    return bisect_right(boot.sample_at, until_ms) - bisect_left(boot.sample_at, since_ms)
+def _trend(
+    boot: Boot, times: Sequence[int], values: Sequence[int], since_ms: int, until_ms: int, quiet: int
+) -> Trend | Reason:
+    """The trend from a moment on; behind a kill there have to be some samples first."""
+    samples = boot.samples_between(times[0], until_ms)
+    if samples < AFTER_KILL and since_ms > boot.sample_at[0]:
+        return Reason.TOO_SHORT
+    return trend(times, values, until_ms, samples, quiet)
 
 
 def _value(boot: Boot, table: str, column: str, at_ms: int) -> int | None:

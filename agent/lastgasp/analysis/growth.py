@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 from lastgasp.analysis.anonymous import anonymous
 from lastgasp.analysis.demand import demands
 from lastgasp.analysis.forks import forked
-from lastgasp.analysis.identity import KEY, clock_ticks, process_at, program, started_ms
+from lastgasp.analysis.identity import KEY, clock_ticks, process_at, program, started_ms, user_processes
 from lastgasp.analysis.onset import onset
 from lastgasp.analysis.oom.events import oom_events
-from lastgasp.analysis.shape.curve import sampled
+from lastgasp.analysis.shape.curve import Series, sampled
 from lastgasp.analysis.shape.trend import CELLS as TREND_CELLS
 from lastgasp.analysis.shape.under_load import judge_under_load
 from lastgasp.analysis.shape.verdict import Confidence, Shape, Verdict, average, young
@@ -121,12 +121,10 @@ def growths(recording: Recording) -> list[Growth]:
     found: dict[bytes, Growth] = {}
     kills = kills_of(recording)
     for index, boot in enumerate(recording.boots):
-        page_size = boot.page_size
-        ticks = clock_ticks(boot)
+        of = _of(boot)
         children = forked(boot, program)
-        for process in boot.processes.values():
-            known = not process.kernel and KEY.fullmatch(process.key)
-            life = _life(recording.boots, index, process, page_size, ticks, kills=kills[index]) if known else None
+        for process in user_processes(boot):
+            life = _life(recording.boots, index, process, of, kills=kills[index])
             if life is None:
                 continue
             if life.key in children and (life.passed or not life.leaks):
@@ -158,7 +156,7 @@ def life_of(recording: Recording, boot: int, pid: int, at_ms: int) -> Life | Non
     if process is None:
         return None
     kills = kills_of(recording)[boot - 1]
-    return _life(recording.boots, boot - 1, process, of.page_size, clock_ticks(of), kills=kills)
+    return _life(recording.boots, boot - 1, process, _of(of), kills=kills)
 
 
 def kills_of(recording: Recording) -> list[list[Kill]]:
@@ -183,20 +181,32 @@ def life_until(boots: list[Boot], index: int, process: Process, until_ms: int) -
     boot = boots[index]
     if not KEY.fullmatch(process.key):
         return None
-    return _life(boots, index, process, boot.page_size, clock_ticks(boot), until_ms)
+    return _life(boots, index, process, _of(boot), until_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class _OfBoot:
+    """What each life of a boot is judged with, read once."""
+
+    page_size: int
+    ticks: int
+    stalled: Series  # times in ms, time that some task waited for memory in us
+
+
+def _of(boot: Boot) -> _OfBoot:
+    return _OfBoot(boot.page_size, clock_ticks(boot), boot.points("pressure", b"memory", "some_us"))
 
 
 def _life(
     boots: list[Boot],
     index: int,
     process: Process,
-    page_size: int,
-    ticks: int,
+    of: _OfBoot,
     until_ms: int | None = None,
     kills: Iterable[Kill] = (),
 ) -> Life | None:
     boot = boots[index]
-    times, sizes, end_ms = anonymous(boot, process.key, page_size)
+    times, sizes, end_ms = anonymous(boot, process.key, of.page_size)
     if until_ms is not None:
         known = bisect_right(times, until_ms)
         times, sizes, end_ms = times[:known], sizes[:known], min(end_ms, until_ms)
@@ -205,11 +215,11 @@ def _life(
     until = max(end_ms, times[-1])
     group = process.attributes.get("cgroup")
     last = _last_growth(times[0], until, [kill.at_ms for kill in kills if kill.concerns(group)])
-    judged = max(_starved_since(boot, last, process.gone_ms is not None), times[0])
+    judged = max(_starved_since(boot, of.stalled, last, process.gone_ms is not None), times[0])
     grown = bisect_right(times, judged)
     samples = boot.samples_between(times[0], judged)
     verdict = average(judge_under_load(times[:grown], sizes[:grown], judged, samples, demands(boot, process.key)))
-    begun = started_ms(process, ticks) >= boot.first_ms
+    begun = started_ms(process, of.ticks) >= boot.first_ms
     if begun and judged - times[0] < YOUNG_MS:
         verdict = young(verdict)
     return Life(
@@ -252,13 +262,13 @@ def _began(times: list[int], sizes: list[int], verdict: Verdict) -> int:
     return found.at_ms if found is not None else verdict.since_ms
 
 
-def _starved_since(boot: Boot, until_ms: int, ended: bool) -> int:
+def _starved_since(boot: Boot, stalled: Series, until_ms: int, ended: bool) -> int:
     """Since when, up to ``until_ms``, tasks did little but wait for memory; ``until_ms`` itself if they did not.
 
     Nothing can grow in such a time, however much it would: whoever stopped growing then says nothing by it. The
     last sample of one that ``ended`` may tell of the relief after its kill.
     """
-    times, stalled_us = boot.points("pressure", b"memory", "some_us")
+    times, stalled_us = stalled
     last = bisect_right(boot.sample_at, until_ms) - 1
     since = until_ms
     for i in range(last, 0, -1):

@@ -14,10 +14,11 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from lastgasp.analysis.parts import held, parts
+from lastgasp.analysis.shape import curve
 from lastgasp.analysis.shape.trend import Confidence, Shape, Verdict, judge
 from lastgasp.analysis.shape.verdict import average
 from lastgasp.analysis.times import Moment, moment
@@ -154,12 +155,11 @@ def _judged(
     quiet = max(QUIET_LEAST, total * KB // (CALM_SHARE if name in CALM else QUIET_SHARE))
     end_ms = max(boot.sample_at[looked - 1], times[-1])
     verdict = average(judge(times, sizes, end_ms, looked if samples is None else samples, quiet))
-    leaks = verdict.shape is Shape.LEAK and verdict.confidence is not Confidence.LOW
-    slab = name in (SLAB, SOFT_SLAB)
-    caches = _grown_caches(boot, verdict.since_ms, until_ms) if leaks and slab else []
-    within = list(_within(boot, name, verdict)) if leaks else []
-    since = moment(boots, index, verdict.since_ms)
-    return KernelGrowth(name, verdict, since, sizes[0], sizes[-1], caches, within)
+    growth = KernelGrowth(name, verdict, moment(boots, index, verdict.since_ms), sizes[0], sizes[-1], [])
+    if not growth.leaks:
+        return growth
+    caches = _grown_caches(boot, verdict.since_ms, until_ms) if name in (SLAB, SOFT_SLAB) else []
+    return replace(growth, caches=caches, within=list(_within(boot, name, verdict)))
 
 
 # -- what overlaps -----------------------------------------------------------------------------------------
@@ -254,7 +254,7 @@ def _grown_caches(boot: Boot, since_ms: int, until_ms: int | None) -> list[tuple
             known = bisect_right(times, until_ms)
             times, values = times[:known], values[:known]
         sizes = [slabs * pages * boot.page_size for slabs, pages in values]
-        before = [size for at, size in zip(times, sizes, strict=True) if at <= since_ms][-1:] or sizes[:1]
-        if sizes and sizes[-1] > before[0]:
-            grown.append((cache, sizes[-1] - before[0]))
+        rose = sizes[-1] - curve.value_at(times, sizes, since_ms) if sizes else 0
+        if rose > 0:
+            grown.append((cache, rose))
     return sorted(grown, key=lambda item: item[1], reverse=True)[:3]

@@ -117,13 +117,12 @@ def trend(times: Sequence[int], values: Sequence[int], until_ms: int, samples: i
     if _settles(cells, start, found[0]):
         return Reason.SETTLING
     width_s = (until_ms - times[0]) / count / 1000
+    since_ms = times[0] + round((start + 0.5) * width_s * 1000)
     quick = quickening(cells)
     if quick is not None:
         per_s, gain = quick[0] / width_s, quick[1] / width_s / width_s
-        since_ms = times[0] + round((start + 0.5) * width_s * 1000)
         return Trend(since_ms, per_s, per_s, per_s, 0.0, until_ms - since_ms, gain)
     likely, low, high = (per_cell / width_s for per_cell in found)
-    since_ms = times[0] + round((start + 0.5) * width_s * 1000)
     return Trend(since_ms, likely, low, high, _chance(stretch), until_ms - since_ms)
 
 

@@ -31,6 +31,7 @@ HARD = ("total_kb", "page_size", "machine")  # with these another, memory is not
 ONE_SIDE = (*HARD, "kernel", "build")  # the same in all runs of a side, and os.* too: it is one firmware
 # Work whose amount the outside decides, and how much of it an hour is worth a word. Reading from disk is none: a
 # machine that is short of memory reads its files again and again.
+Told = dict[str, set[bytes]]  # by name all that the machines of a side told
 WORKS = {
     Work.PACKETS_IN: 3600,
     Work.BYTES_IN: 4 << 20,
@@ -85,10 +86,11 @@ class Conditions:
 
 def conditions(old: Side, new: Side) -> Conditions:
     """Compare the conditions of two sides."""
-    settings = _settings(old, new)
+    told = _told(old), _told(new)
+    settings = _settings(told)
     work = _work(old, new)
     doubts = []
-    mixed = _mixed(old), _mixed(new)
+    mixed = _mixed(told[0]), _mixed(told[1])
     if any(setting.name in HARD for setting in settings):
         doubts.append(Doubt.MACHINE)
     if any(mixed):
@@ -109,13 +111,11 @@ def _interval(old: Side, new: Side) -> tuple[int, int] | None:
     return (before, after) if max(before, after) >= OTHER_INTERVAL * min(before, after) else None
 
 
-def _mixed(side: Side) -> list[str]:
-    told = _told(side)
+def _mixed(told: Told) -> list[str]:
     return [name for name in told if len(told[name]) > 1 and (name in ONE_SIDE or name.startswith("os."))]
 
 
-def _settings(old: Side, new: Side) -> list[Setting]:
-    told = [_told(side) for side in (old, new)]
+def _settings(told: tuple[Told, Told]) -> list[Setting]:
     names = [name for name in COMPARED if any(name in side for side in told)]
     names += sorted({name for side in told for name in side if name.startswith(("os.", "vm."))})
     found = []
@@ -127,8 +127,8 @@ def _settings(old: Side, new: Side) -> list[Setting]:
     return found
 
 
-def _told(side: Side) -> dict[str, set[bytes]]:
-    found: dict[str, set[bytes]] = {}
+def _told(side: Side) -> Told:
+    found: Told = {}
     for recording in side.recordings:
         for boot in recording.boots:
             for name, value in boot.machine().items():
@@ -160,7 +160,6 @@ def _per_hour(side: Side) -> dict[Work, float]:
             for table, works in tables.items():
                 for work in works if boot.rows(table) else ():
                     done[work] += 0.0
-            for counter in counters(boot):
-                if counter.work in WORKS:
-                    done[counter.work] += counter.total[-1]
+            for counter in counters(boot, WORKS.keys()):
+                done[counter.work] += counter.total[-1]
     return {work: total * HOUR_MS / max(recorded, 1) for work, total in done.items()}

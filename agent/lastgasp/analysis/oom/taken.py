@@ -12,14 +12,14 @@ from dataclasses import dataclass
 
 from lastgasp.analysis.anonymous import anonymous
 from lastgasp.analysis.growth import Life
-from lastgasp.analysis.identity import KEY, clock_ticks, program, started_ms
+from lastgasp.analysis.identity import clock_ticks, program, started_ms, user_processes
 from lastgasp.analysis.memory import KernelGrowth
 from lastgasp.analysis.oom.minutes import LAST_MS
+from lastgasp.analysis.shape.curve import Series
 from lastgasp.timeline.model import Boot, Process
 
 LATE = 0.5  # the last part of what was recorded
 LIVES = 16  # of one program, looked back through
-Series = tuple[Sequence[int], Sequence[int]]  # times in ms, bytes
 Ended = Mapping[bytes, Sequence[tuple[int, Process]]]  # by program: when they were gone in ms, the earliest first
 
 
@@ -42,8 +42,8 @@ def took(life: Life, at_ms: int) -> int:
 def ended(boot: Boot) -> Ended:
     """Processes that were seen to be gone."""
     found: dict[bytes, list[tuple[int, Process]]] = {}
-    for process in boot.processes.values():
-        if process.gone_ms is not None and not process.kernel and KEY.fullmatch(process.key):
+    for process in user_processes(boot):
+        if process.gone_ms is not None:
             found.setdefault(program(process), []).append((process.gone_ms, process))
     for every in found.values():
         every.sort(key=lambda one: one[0])

@@ -9,6 +9,8 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 
+Series = tuple[Sequence[int], Sequence[int]]  # times in ms, values
+
 
 def floor(times: Sequence[int], values: Sequence[int], until: int, count: int) -> list[int]:
     """The lowest value in each of ``count`` equal stretches of ``times[0] .. until``, what held before included.
@@ -28,6 +30,11 @@ def floor(times: Sequence[int], values: Sequence[int], until: int, count: int) -
             i += 1
         found.append(low)
     return found
+
+
+def value_at(times: Sequence[int], values: Sequence[int], at_ms: int) -> int:
+    """The value that holds at a moment; before the first one, that."""
+    return values[max(bisect_right(times, at_ms) - 1, 0)]
 
 
 def sampled(times: Sequence[int], values: Sequence[int], until: int, count: int) -> list[int]:

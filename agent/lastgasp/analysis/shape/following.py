@@ -69,7 +69,8 @@ def followed(times: Sequence[int], values: Sequence[int], until_ms: int, works: 
     if not power:
         return None
     for work in works:
-        for level, piles_up, least in _levels(work, start, ends):
+        totals = [_total(work, at) for at in (start, *ends)]
+        for level, piles_up, least in _levels(totals):
             bent = _bent(level)
             own = sum(value * value for value in bent)
             both = sum(x * y for x, y in zip(bent, curve, strict=True))
@@ -80,7 +81,7 @@ def followed(times: Sequence[int], values: Sequence[int], until_ms: int, works: 
                 per_unit = both / own
                 rest = [mean - per_unit * (there - level[0]) for mean, there in zip(means, level, strict=True)]
                 sigmas = _sigmas(bent, curve, per_unit)
-                best = Level(r2, sigmas, per_unit, level, rest, _ends(work, ends), piles_up)
+                best = Level(r2, sigmas, per_unit, level, rest, totals[1:], piles_up)
     return best if best is not None and best.sigmas >= SURE else None
 
 
@@ -93,10 +94,6 @@ def _total(work: Work, at_ms: int) -> float:
     if i + 1 >= len(at):
         return total[i]
     return total[i] + (total[i + 1] - total[i]) * (at_ms - at[i]) / max(at[i + 1] - at[i], 1)
-
-
-def _ends(work: Work, ends: Sequence[int]) -> list[float]:
-    return [_total(work, at) for at in ends]
 
 
 def _means(times: Sequence[int], values: Sequence[int], start: int, ends: Sequence[int]) -> list[float]:
@@ -116,12 +113,11 @@ def _means(times: Sequence[int], values: Sequence[int], start: int, ends: Sequen
     return found
 
 
-def _levels(work: Work, start: int, ends: Sequence[int]) -> Iterator[tuple[list[float], bool, float]]:
+def _levels(totals: Sequence[float]) -> Iterator[tuple[list[float], bool, float]]:
     """What can be explained by a counter: its total (True), its rate held for a while, the highest of it.
 
     With each the R2 from which on it is believed.
     """
-    totals = [_total(work, at) for at in (start, *ends)]
     yield [(before + after) / 2 for before, after in pairwise(totals)], True, AGREES
     rates = [after - before for before, after in pairwise(totals)]
     for held in HELD:

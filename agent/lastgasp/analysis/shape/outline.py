@@ -22,15 +22,13 @@ WAVE = 0.02  # of the size: what goes up and down by less is steady
 class Outline:
     """A curve whose range is worth a closer look: at least ``quiet`` bytes, below which a change is none."""
 
-    def __init__(
-        self, times: Sequence[int], values: Sequence[int], until: int, samples: int, quiet: int, teeth: bool = True
-    ) -> None:
-        """As ``trend.judge``; ``teeth``: cells wide enough for each to hold a trough where memory is given back."""
+    def __init__(self, times: Sequence[int], values: Sequence[int], until: int, samples: int, quiet: int) -> None:
+        """As ``trend.judge``. The cells are wide enough for each to hold a trough where memory is given back."""
         self.times, self.values, self.until, self.samples, self.quiet = times, values, until, samples, quiet
         self.range = max(values) - min(values)
         self.grain = quiet  # growth of the floor below it is none
         self.cells = min(CELLS, samples // 2)
-        self.dips = curve.troughs(times, values, max(quiet, int(self.range * TOOTH))) if teeth else []
+        self.dips = curve.troughs(times, values, max(quiet, int(self.range * TOOTH)))
         if len(self.dips) > 1:
             # A trough between two samples goes unseen: levels are known no better than to one sample's climb.
             climbs = [later - earlier for earlier, later in pairwise(values) if later > earlier]
@@ -39,13 +37,16 @@ class Outline:
         self.floor: list[int] = []
         self.pieces: list[Piece] = []
 
-    def lay(self) -> None:
-        """Find the floor."""
-        self.floor = curve.floor(self.times, self.values, self.until, self.cells)
+    def finer(self) -> None:
+        """The floor in as many cells as there can be, whether or not each holds a trough; its pieces are void then."""
+        cells = min(CELLS, self.samples // 2)
+        if not self.floor or cells != self.cells:
+            self.cells = cells
+            self.floor = curve.floor(self.times, self.values, self.until, cells)
 
     def cut(self) -> None:
         """Find the floor and its pieces; there have to be cells enough."""
-        self.lay()
+        self.floor = curve.floor(self.times, self.values, self.until, self.cells)
         self.pieces = lines.split(self.floor, max(5, self.cells // 8), PIECES)
 
     def _cells_of_teeth(self) -> int:

@@ -17,11 +17,11 @@ from itertools import pairwise
 
 from lastgasp.analysis.shape import lasting, lines
 from lastgasp.analysis.shape.growing import growing_at_the_end, just_now, stands_still
-from lastgasp.analysis.shape.outline import CELLS, TOOTH, WAVE, Outline
+from lastgasp.analysis.shape.outline import CELLS, WAVE, Outline
 from lastgasp.analysis.shape.stopped import not_growing
 from lastgasp.analysis.shape.verdict import Confidence, Shape, Verdict
 
-__all__ = ["CELLS", "QUIET_BYTES", "TOOTH", "Confidence", "Shape", "Verdict", "judge"]
+__all__ = ["CELLS", "QUIET_BYTES", "Confidence", "Shape", "Verdict", "judge"]
 
 QUIET_BYTES = 64 * 1024  # changes below it are the business of page granularity and of allocators
 SAMPLES_LEAST = 10
@@ -45,10 +45,11 @@ def judge(
         return Verdict(Shape.TOO_SHORT, Confidence.LOW, times[0], until_ms, values[-1] - values[0], 0.0)
     if max(values) - min(values) < quiet:
         return Verdict(Shape.STEADY, Confidence.HIGH, times[0], until_ms, values[-1] - values[0], 0.0)
-    by_pieces = graded(_by_pieces(Outline(times, values, until_ms, samples, quiet)), values[-1], quiet)
+    outline = Outline(times, values, until_ms, samples, quiet)
+    by_pieces = graded(_by_pieces(outline), values[-1], quiet)
     if by_pieces.claims:
         return by_pieces
-    by_rises = _by_rises(Outline(times, values, until_ms, samples, quiet, teeth=False))
+    by_rises = _by_rises(outline)
     by_rises = by_rises and graded(by_rises, values[-1], quiet)
     return by_rises if by_rises and by_rises.claims else by_pieces
 
@@ -74,7 +75,7 @@ def _by_pieces(outline: Outline) -> Verdict:
 
 def _by_rises(outline: Outline) -> Verdict | None:
     """A leak by what lasts of it, however it comes."""
-    outline.lay()
+    outline.finer()
     found = lasting.goes_on(outline.floor, outline.quiet)
     if found is None:
         return None

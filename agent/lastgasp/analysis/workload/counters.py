@@ -11,16 +11,15 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import accumulate, pairwise
 from operator import sub
 
-from lastgasp.analysis.fields import whole
+from lastgasp.analysis.identity import clock_ticks
 from lastgasp.timeline.model import Boot
 
-CLOCK_TICKS = 100  # a second, on every architecture but ia64 and alpha
 SECTOR = 512
 WRAP = 1 << 32
 FASTEST = 4  # a wrap is believed if the counter went no faster through it than so many times its highest pace elsewhere
@@ -100,31 +99,30 @@ OWN: tuple[tuple[str, str, Work], ...] = (
 )
 
 
-def counters(boot: Boot) -> list[Counter]:
-    """The counters of the whole machine that moved during a boot."""
+def counters(boot: Boot, wanted: Collection[Work] = frozenset(Work)) -> list[Counter]:
+    """The counters of the whole machine that moved during a boot, as far as they are wanted."""
     found = []
     for table, column, work, scale in SYSTEM:
-        for key in boot.rows(table):
+        for key in boot.rows(table) if work in wanted else ():
             times, values = boot.points(table, key, column)
             found.append(_counter(work, key or None, times, values, scale))
-    busy, rows = boot.together("stat", b"", BUSY)
-    found.append(_counter(Work.CPU, None, busy, list(map(sum, rows)), 1 / _ticks(boot)))
+    if Work.CPU in wanted:
+        busy, rows = boot.together("stat", b"", BUSY)
+        found.append(_counter(Work.CPU, None, busy, list(map(sum, rows)), 1 / clock_ticks(boot)))
     return [counter for counter in found if counter is not None]
 
 
-def process_counters(boot: Boot, key: bytes) -> list[Counter]:
+def process_counters(boot: Boot, key: bytes, wanted: Collection[Work] = frozenset(Work)) -> list[Counter]:
     """The counters of one process: what it read and wrote, files and sockets alike, and its CPU time."""
     found = []
     for table, column, work in OWN:
-        times, values = boot.points(table, key, column)
-        found.append(_counter(work, None, times, values, 1))
-    times, values = boot.points("process", key, "cpu_ticks")
-    found.append(_counter(Work.OWN_CPU, None, times, values, 1 / _ticks(boot)))
+        if work in wanted:
+            times, values = boot.points(table, key, column)
+            found.append(_counter(work, None, times, values, 1))
+    if Work.OWN_CPU in wanted:
+        times, values = boot.points("process", key, "cpu_ticks")
+        found.append(_counter(Work.OWN_CPU, None, times, values, 1 / clock_ticks(boot)))
     return [counter for counter in found if counter is not None]
-
-
-def _ticks(boot: Boot) -> int:
-    return whole(boot.machine().get("clock_ticks")) or CLOCK_TICKS
 
 
 def _counter(work: Work, of: bytes | None, times: Sequence[int], values: Sequence[int], scale: float) -> Counter | None:

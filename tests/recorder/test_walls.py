@@ -12,7 +12,7 @@ import pytest
 
 AGENT = Path(__file__).parents[2] / "agent"
 DEVICE = ("proc", "ring", "recorder")
-LAPTOP_FILES = {"ring/definition.py", "ring/parts.py", "ring/payload.py", "ring/scan.py"}
+LAPTOP_FILES = {"ring/definition.py", "ring/parts.py", "ring/payload.py", "ring/scan.py", "ring/source.py"}
 
 # Built into the interpreter or small C modules; what each costs is in the benchmark's module table.
 ALLOWED = {"_ctypes", "_signal", "_socket", "_struct", "posix", "select", "sys", "time", "zlib", "__future__"}

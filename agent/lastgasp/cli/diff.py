@@ -16,9 +16,9 @@ from lastgasp.report.diff import page
 from lastgasp.report.diff.answer import answer, next_steps
 from lastgasp.report.screen import Screen
 from lastgasp.report.visible import visible
+from lastgasp.ring.source import STDIN
 from lastgasp.timeline.load import LoadError
 from lastgasp.timeline.model import Recording
-from lastgasp.timeline.source import STDIN
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction

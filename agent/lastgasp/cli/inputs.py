@@ -15,10 +15,10 @@ from lastgasp.analysis.facts import Facts, gather
 from lastgasp.report import units
 from lastgasp.report.screen import WIDTH
 from lastgasp.report.visible import fit, visible
+from lastgasp.ring.source import STDIN
 from lastgasp.timeline.folder import below, called_recording
 from lastgasp.timeline.load import LoadError, NoRecording, load
 from lastgasp.timeline.model import Recording
-from lastgasp.timeline.source import STDIN
 
 DONE, FAILED = 0, 1
 NAMED = 3  # of the files that were passed over

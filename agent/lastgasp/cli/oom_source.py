@@ -19,9 +19,9 @@ from lastgasp.report.oom.page import Explained, explain
 from lastgasp.report.oom.recorded import Recorded, explained
 from lastgasp.ring.format import MAGIC
 from lastgasp.ring.scan import scan
+from lastgasp.ring.source import GZIP_MAGIC, STDIN, SourceError, opened
 from lastgasp.timeline.load import LoadError, NoRecording, decode, load
 from lastgasp.timeline.model import Recording
-from lastgasp.timeline.source import GZIP_MAGIC, STDIN, SourceError, opened
 
 PEEK = 1 << 20
 ALIGNED = 512  # blocks begin at multiples of it, also in an image of a device

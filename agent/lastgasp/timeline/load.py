@@ -18,9 +18,9 @@ from lastgasp.ring.definition import TableDefinition
 from lastgasp.ring.format import SAMPLE_MORE, SAMPLE_PROCESSES, SAMPLE_SYSTEM, VERSION
 from lastgasp.ring.payload import Decoder, Pairs, Series
 from lastgasp.ring.scan import Block, Scan, scan
+from lastgasp.ring.source import STDIN, SourceError, opened
 from lastgasp.timeline.folder import below
 from lastgasp.timeline.model import Boot, Event, Gap, Message, Process, Recording
-from lastgasp.timeline.source import STDIN, SourceError, opened
 
 LOOKED_AT = 1 << 18  # bytes at the beginning of what may be a log
 KERNEL_LOG = re.compile(

@@ -1,4 +1,4 @@
-"""Where a recording's bytes come from: a file, a pipe, either of them compressed with gzip.
+"""Where a recording's bytes come from, on the laptop: a file, a pipe, either of them compressed with gzip.
 
 A scan needs to seek. What cannot be sought in is copied to an unnamed temporary file first, not into memory.
 """
@@ -27,8 +27,12 @@ class SourceError(Exception):
 
 
 @contextmanager
-def opened(path: str) -> Iterator[BinaryIO]:
-    """A seekable file with the bytes of ``path``, of standard input for "-". Raises OSError, SourceError."""
+def opened(path: str, limit: int | None = None) -> Iterator[BinaryIO]:
+    """A seekable file with the bytes of ``path``, of standard input for "-". Raises OSError, SourceError.
+
+    ``limit`` is how many bytes may have to be copied, LIMIT unless said otherwise.
+    """
+    limit = limit or LIMIT
     with ExitStack() as stack:
         if path == STDIN and sys.stdin is None:
             raise SourceError("standard input is closed")
@@ -36,22 +40,26 @@ def opened(path: str) -> Iterator[BinaryIO]:
         if stat.S_ISCHR(os.fstat(file.fileno()).st_mode):
             raise SourceError("a character device, which holds no recording; name a file or a block device")
         if not file.seekable():
-            file = stack.enter_context(_copy(iter(partial(file.read, PIECE), b"")))
+            file = stack.enter_context(_copy(iter(partial(file.read, PIECE), b""), limit))
         if file.read(len(GZIP_MAGIC)) == GZIP_MAGIC:
             file.seek(0)
-            file = stack.enter_context(_copy(_unpacked(file)))
+            file = stack.enter_context(_copy(_unpacked(file), limit))
         file.seek(0)
         yield file
 
 
-def _copy(pieces: Iterable[bytes]) -> BinaryIO:
-    """A temporary file that holds them all."""
+def _copy(pieces: Iterable[bytes], limit: int) -> BinaryIO:
+    """A temporary file that holds them all; what is zero takes no room in it."""
     target: BinaryIO = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
     try:
         for piece in pieces:
-            if target.tell() > LIMIT:
-                raise SourceError(f"more than {LIMIT >> 20} MiB come out of it: no recording is that large")
-            target.write(piece)
+            if target.tell() > limit:
+                raise SourceError(f"more than {limit >> 20} MiB come out of it: no recording is that large")
+            if piece.count(0) < len(piece):
+                target.write(piece)
+            else:
+                target.seek(len(piece), os.SEEK_CUR)
+        target.truncate()
     except BaseException:
         target.close()
         raise

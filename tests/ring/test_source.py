@@ -12,7 +12,7 @@ import pytest
 from flash import EmulatedFlash
 from workload import Workload, blank_ring
 
-from lastgasp.timeline import source
+from lastgasp.ring import source
 from lastgasp.timeline.load import LoadError, NoRecording, load
 
 AGENT = Path(__file__).parents[2] / "agent"

@@ -102,7 +102,7 @@ class Scan:
 def scan(file: BinaryIO) -> Scan:
     """Scan ``file`` (seekable) from its beginning. Raises OSError."""
     result = Scan()
-    for kind, offset, data in _pieces(file):
+    for kind, offset, data in pieces(file):
         result.size = max(result.size, offset + len(data))
         if kind == "block":
             header = HEADER.unpack_from(data)
@@ -121,8 +121,11 @@ def scan(file: BinaryIO) -> Scan:
     return result
 
 
-def _pieces(file: BinaryIO) -> Iterator[tuple[str, int, bytes]]:
-    """The file cut into blocks, blank blocks, blocks of newer versions, and what lies between them ("other")."""
+def pieces(file: BinaryIO) -> Iterator[tuple[str, int, bytes]]:
+    """The file cut into blocks, blank blocks, blocks of newer versions, and what lies between them ("other").
+
+    Kind, offset and bytes of each piece, in order. Raises OSError. ``file`` is only read, after a seek to 0.
+    """
     file.seek(0)
     window, p = b"", 0  # p: what comes next, as an index into window
     start = 0  # file offset of window[0]
@@ -138,9 +141,11 @@ def _pieces(file: BinaryIO) -> Iterator[tuple[str, int, bytes]]:
             return
         kind, length = _classify(window, p, block_size)
         if not length:
-            found = [at for at in (window.find(MAGIC, p + 1), window.find(BLANK_MAGIC, p + 1)) if at > p]
             keep = 0 if ended else len(BLANK_MAGIC) - 1  # a magic may begin at the very end
-            length = min([*found, len(window) - keep]) - p
+            magic = window.find(MAGIC, p + 1)
+            # Only up to there: else a window full of magic numbers would be searched once for each of them.
+            blank = window.find(BLANK_MAGIC, p + 1, magic if magic > p else len(window))
+            length = min([at for at in (blank, magic) if at > p], default=len(window) - keep) - p
         elif kind == "block":
             block_size = length
         yield kind, start + p, window[p : p + length]

@@ -3,6 +3,7 @@
 import fcntl
 import os
 import re
+import socket
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,14 +14,26 @@ from typing import IO
 from . import guest, userland
 from .errors import BedError
 from .filetree import FileTree
-from .guest import Disk, Guest
+from .guest import SHELL_LINE, Disk, Guest
 from .kernel import KernelFiles
 from .packages import Archive
-from .targets import EXT4_MODULES, LIBRARY_PACKAGES, USERLAND_SUITE, Board, Kernel
+from .targets import (
+    EXT4_MODULES,
+    LIBRARY_PACKAGES,
+    NETWORK_DEVICE,
+    NETWORK_MODULES,
+    PROGRAM_LIBRARIES,
+    SHELL_LINE_MODULES,
+    USERLAND_SUITE,
+    Board,
+    Kernel,
+)
 
 SIZE = re.compile(r"\d+[KMG]")
 COUNTED = "shift=1"
 """An instruction takes 2 ns: about what an emulated guest takes on a host that has nothing else to do."""
+HURRIED = "shift=1,sleep=off"
+"""The same, and while the guest has nothing to do its clock goes on at once to when it has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +47,10 @@ class Setup:
     `programs` are (Debian package, path in it), `modules` are there for modprobe, `append` are more arguments
     for the kernel. With `own_kernel`, a folder with boot/vmlinuz-VERSION, that one is booted in place
     of Debian's. A guest that `may_reset` starts again when it resets, with what is in its RAM. With `counted` its
-    clock goes by the instructions that it executes, so that a busy host does not make it miss time.
+    clock goes by the instructions that it executes, so that a busy host does not make it miss time; `hurried` it
+    also passes over the time in which the guest has nothing to do. `utc` is what the guest's clock begins with
+    (2026-11-23T12:00:00). With `ssh_port` the guest has a network card, on which it sees nobody, and that port of
+    the loopback interface leads to its port 22. `apart` leaves the serial line to whoever is to have it: see Guest.
     """
 
     board: Board
@@ -51,6 +67,10 @@ class Setup:
     own_kernel: Path | None = None
     may_reset: bool = False
     counted: bool = False
+    hurried: bool = False
+    utc: str | None = None
+    ssh_port: int | None = None
+    apart: bool = False
 
 
 def working_folder() -> Path:
@@ -69,14 +89,28 @@ def _locked(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def booted(setup: Setup, console: IO[bytes] | None = None) -> Iterator[Guest]:
-    """Boot a guest, wait for its shell, and end it with the block. `console` gets all that it says."""
+def booted(
+    setup: Setup,
+    console: IO[bytes] | None = None,
+    wire: socket.socket | str | None = None,
+    state: Path | None = None,
+) -> Iterator[Guest]:
+    """Boot a guest, wait for its shell, and end it with the block. `console` gets all that it says.
+
+    A guest that is set up `apart` wants a `wire` for its serial line. With `state`, which Monitor.save() wrote for a
+    guest of the same setup, the guest is not booted but goes on from there.
+    """
     folder = working_folder()
     with tempfile.TemporaryDirectory(prefix="run-", dir=folder) as run:
         with _locked(folder):
             command = _prepare(setup, folder, Path(run))
-        with Guest(command, console) as started:
-            started.boot()
+        if state:
+            command += ["-incoming", f"exec:cat '{state}'"]
+        with Guest(command, console, wire) as started:
+            if state:
+                started.go_on()
+            else:
+                started.boot()
             yield started
 
 
@@ -100,9 +134,12 @@ def _prepare(setup: Setup, folder: Path, run: Path) -> list[str]:
     kernel = KernelFiles([setup.own_kernel]) if setup.own_kernel else _kernel(folder, board, setup.kernel)
     disk_modules = [*board.disk_modules, *EXT4_MODULES]
     root = userland.root(archive, board.arch)
-    userland.add_modules(root, kernel, disk_modules if setup.root or setup.data or setup.disks else [], setup.modules)
+    load = disk_modules if setup.root or setup.data or setup.disks else []
+    load = [*load, *(SHELL_LINE_MODULES if setup.apart else ()), *(NETWORK_MODULES if setup.ssh_port else ())]
+    userland.add_modules(root, kernel, load, setup.modules)
     for package, path in setup.programs:
-        userland.add_program(root, archive.packages([package, *LIBRARY_PACKAGES]), board.arch, path)
+        packages = [package, *PROGRAM_LIBRARIES.get(package, ()), *LIBRARY_PACKAGES]
+        userland.add_program(root, archive.packages(packages), board.arch, path)
     for source, path in setup.files:
         root.host(source, path.lstrip("/"))
     disks: list[Disk] = []
@@ -121,9 +158,16 @@ def _prepare(setup: Setup, folder: Path, run: Path) -> list[str]:
     disks += setup.disks
     (run / "initramfs").write_bytes(first.cpio())
     options = f"bed.data {setup.append}" if setup.data else setup.append
+    if setup.apart:
+        options += f" bed.line={SHELL_LINE}"
     command = guest.arguments(board, kernel.image, run / "initramfs", setup.mem, disks, setup.iops, options)
-    if setup.counted:
-        command += ["-icount", COUNTED]
+    if setup.ssh_port:
+        forward = f"hostfwd=tcp:127.0.0.1:{setup.ssh_port}-:22"
+        command += ["-netdev", f"user,id=net,restrict=on,{forward}", "-device", f"{NETWORK_DEVICE},netdev=net"]
+    if setup.counted or setup.hurried:
+        command += ["-icount", HURRIED if setup.hurried else COUNTED]
+    if setup.utc:
+        command += ["-rtc", f"base={setup.utc}"]
     return command if setup.may_reset else [*command, "-no-reboot"]
 
 

@@ -1,4 +1,4 @@
-"""A running QEMU and the shell inside it, over the guest's serial line.
+"""A running QEMU and the shell inside it, over the guest's serial line or over one of its own.
 
 A guest whose serial line nobody reads stops altogether, so a thread reads it all the time. Every wait has
 an end, and then BedError shows the last lines of the console.
@@ -24,6 +24,7 @@ from types import TracebackType
 from typing import IO
 
 from .errors import BedError, require
+from .monitor import Monitor
 from .targets import Board
 
 BOOT_TIMEOUT_S = 180
@@ -32,6 +33,8 @@ LINE_LIMIT = 4000
 PATTERN_LIMIT = 200
 """Bytes: no match that expect() waits for is longer."""
 TAIL_LINES = 15
+SHELL_LINE = "hvc0"
+"""The kernel's name for the line that the shell has where the serial line is left to others."""
 PULL_TRIES = 3
 
 
@@ -76,22 +79,44 @@ class Guest:
     `boot_s` is the time from the start of QEMU to the shell.
     """
 
-    def __init__(self, command: list[str], echo: IO[bytes] | None = None) -> None:
-        """Start QEMU; what the console says is also written to `echo` as it comes."""
+    def __init__(
+        self, command: list[str], echo: IO[bytes] | None = None, wire: socket.socket | str | None = None
+    ) -> None:
+        """Start QEMU; what the shell's line says is also written to `echo` as it comes.
+
+        With `wire` the serial line goes there, to a socket or to what QEMU's -serial calls by this name, and the shell
+        has a line of its own (SHELL_LINE).
+        """
         self._started = time.monotonic()
         self.boot_s = 0.0
         self._line, theirs = socket.socketpair()
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the guest
-        serial = ["-chardev", f"socket,id=line,fd={theirs.fileno()}", "-serial", "chardev:line"]
+        mine, monitors = socket.socketpair()
+        self.monitor = Monitor(mine)
+        fds = [theirs.fileno(), monitors.fileno()]
+        lines = ["-chardev", f"socket,id=line,fd={theirs.fileno()}"]
+        lines += ["-chardev", f"socket,id=monitor,fd={monitors.fileno()}", "-mon", "chardev=monitor,mode=control"]
+        if wire is None:
+            lines += ["-serial", "chardev:line"]
+        else:
+            lines += ["-device", "virtio-serial-device", "-device", "virtconsole,chardev=line"]
+            if isinstance(wire, str):
+                lines += ["-serial", wire]
+            else:
+                fds.append(wire.fileno())
+                lines += ["-chardev", f"socket,id=wire,fd={wire.fileno()}", "-serial", "chardev:wire"]
         self._qemu = subprocess.Popen(
-            [*command, *serial],
+            [*command, *lines],
             stdin=subprocess.DEVNULL,
             stdout=self._errors,
             stderr=self._errors,
-            pass_fds=[theirs.fileno()],
+            pass_fds=fds,
             preexec_fn=_end_with_parent,
         )
         theirs.close()
+        monitors.close()
+        if isinstance(wire, socket.socket):
+            wire.close()  # QEMU has it now, and the other end is to see when QEMU ends
         self._echo = echo
         self._seen = bytearray()
         self._taken = 0
@@ -161,8 +186,7 @@ class Guest:
 
     def _why(self, reason: str) -> str:
         """Return the reason with what the console said last; a panic is the reason behind others."""
-        self._errors.seek(0)
-        lines = self._errors.read().decode("utf8", "replace").splitlines()
+        lines = self.said_by_qemu().splitlines()
         lines += bytes(self._seen).decode("utf8", "replace").splitlines()
         panics = [line for line in lines if "Kernel panic" in line]
         return "\n    ".join([f"guest: {reason}; the last it said:", *lines[-TAIL_LINES:], *panics[:1]])
@@ -174,6 +198,17 @@ class Guest:
             raise BedError("too little memory for the initramfs: give the guest more, or a disk as its root")
         if match[1] == b"NO-DISK":
             raise BedError(self._why("it cannot mount its disk"))
+        self.boot_s = time.monotonic() - self._started
+
+    def go_on(self, timeout_s: float = BOOT_TIMEOUT_S) -> None:
+        """Have a guest whose state was saved answer again."""
+        deadline = time.monotonic() + timeout_s
+        while self.monitor.ask("query-status")["status"] in ("inmigrate", "prelaunch"):
+            if time.monotonic() > deadline:
+                raise BedError(self._why("its saved state is not taken"))
+            time.sleep(0.05)
+        self.monitor.ask("cont")
+        self.check("true", timeout_s)
         self.boot_s = time.monotonic() - self._started
 
     def run(self, command: str, timeout_s: float = 60, show: Callable[[bytes], None] | None = None) -> tuple[int, str]:
@@ -211,6 +246,19 @@ class Guest:
                 return data
         raise BedError(f"{path} came garbled over the serial line {PULL_TRIES} times")
 
+    def said_by_qemu(self) -> str:
+        """What QEMU itself has printed: with `-serial pty`, where that is."""
+        self._errors.seek(0)
+        return self._errors.read().decode("utf8", "replace")
+
+    def freeze(self) -> None:
+        """Stop QEMU as it stands: the guest says nothing more, and hears nothing."""
+        self._qemu.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let QEMU go on."""
+        self._qemu.send_signal(signal.SIGCONT)
+
     def reset(self, command: str) -> None:
         """Run a shell command that resets the machine, and wait for its shell; wants a guest that may reset."""
         self._send(f"{command}\n")
@@ -232,6 +280,7 @@ class Guest:
         self._qemu.wait()
         self._reader.join()
         self._line.close()
+        self.monitor.close()
         self._errors.close()
 
     def _send(self, text: str) -> None:

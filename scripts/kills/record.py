@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from bed import tools
 from kills.casts import Outcome
 from kills.scenarios import Scenario
 from lastgasp.timeline.model import Boot
@@ -98,8 +99,8 @@ def _tuned(checks: Checks, boot: Boot, scenario: Scenario) -> None:
 def _explained(checks: Checks, ring: Path, found: Outcome) -> None:
     """`lastgasp oom` of the ring."""
     command = [sys.executable, str(parts.SCRIPTS / "lastgasp"), "oom", str(ring)]
-    ring.with_suffix(".oom.txt").write_text(parts.run(command))
-    reports: list[dict[str, Any]] = json.loads(parts.run([*command, "--json"]))["reports"]
+    ring.with_suffix(".oom.txt").write_text(tools.run(command))
+    reports: list[dict[str, Any]] = json.loads(tools.run([*command, "--json"]))["reports"]
     checks.check(len(reports) == found.reports, f"lastgasp oom tells of {len(reports)} reports")
     choice = reports[0]["choice"]
     checks.check(

@@ -5,6 +5,7 @@ What leaks is ``grow`` of the real programs (scripts/benchmarks/real), after a p
 
 from pathlib import Path
 
+from bed import tools
 from bed.errors import require
 from bed.targets import Arch
 from benchmarks.real import kills
@@ -69,5 +70,5 @@ def build_grow(bench: Bench, arch: Arch) -> Path:
     compiler = require(f"{arch.triplet}-gcc", f"gcc-{arch.triplet} libc6-dev-{arch.name}-cross")
     target = bench.folder / f"grow-{arch.name}"
     if not target.exists():
-        parts.run([compiler, "-O1", "-static", "-o", str(target), str(INSIDE / "grow.c"), "-lm"])
+        tools.run([compiler, "-O1", "-static", "-o", str(target), str(INSIDE / "grow.c"), "-lm"])
     return target

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from bed import tools
 from bed.errors import require
-from rehearsals import parts
 
 RING = "/media/ring"
 DISK_SIZE = 64 << 20
@@ -57,7 +57,7 @@ class Medium:
         with open(image, "wb") as file:
             file.truncate(DISK_SIZE if self.make else bare_size)
         if self.make:
-            parts.run([require(self.make[0], PACKAGES[self.make[0]]), *self.make[1:], str(image)])
+            tools.run([require(self.make[0], PACKAGES[self.make[0]]), *self.make[1:], str(image)])
         return image
 
 

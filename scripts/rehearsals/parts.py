@@ -11,6 +11,7 @@ from pathlib import Path
 from bed.errors import BedError, require
 from bed.filetree import FileTree
 from bed.targets import PYTHON, Arch
+from bed.tools import run
 
 SCRIPTS = Path(__file__).resolve().parents[1]
 LEAKER_SOURCE = Path(__file__).parent / "inside/leakd.c"
@@ -73,12 +74,3 @@ def take_file(image: Path, path: str, target: Path) -> Path:
     if not target.exists():
         raise BedError(f"{image}: has no {path}")
     return target
-
-
-def run(command: list[str]) -> str:
-    """Run a program; return what it prints. Raises BedError when it fails."""
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        last = (done.stderr.strip() or done.stdout.strip() or "it says nothing").splitlines()[-1]
-        raise BedError(f"{Path(command[0]).name} failed: {last}")
-    return done.stdout

@@ -6,6 +6,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from bed import tools
 from lastgasp.timeline.load import load
 from lastgasp.timeline.model import Boot, Recording
 from rehearsals import parts
@@ -22,9 +23,9 @@ class Told:
     def __init__(self, ring: Path) -> None:
         command = [sys.executable, str(parts.SCRIPTS / "lastgasp"), "report", str(ring)]
         self.recording: Recording = load(str(ring))[0]
-        self.text = parts.run(command)
+        self.text = tools.run(command)
         ring.with_suffix(".txt").write_text(self.text)
-        self.report: dict[str, Any] = json.loads(parts.run([*command, "--json"]))["recordings"][0]
+        self.report: dict[str, Any] = json.loads(tools.run([*command, "--json"]))["recordings"][0]
 
     @property
     def lost(self) -> list[str]:

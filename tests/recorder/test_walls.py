@@ -15,12 +15,15 @@ DEVICE = ("proc", "ring", "recorder")
 LAPTOP_FILES = {"ring/definition.py", "ring/parts.py", "ring/payload.py", "ring/scan.py", "ring/source.py"}
 
 # Built into the interpreter or small C modules; what each costs is in the benchmark's module table.
-ALLOWED = {"_ctypes", "_signal", "_socket", "_struct", "posix", "select", "sys", "time", "zlib", "__future__"}
+ALLOWED = {
+    "_ctypes", "_signal", "_socket", "_struct", "binascii", "posix", "select", "sys", "time", "zlib", "__future__",
+}  # fmt: skip
 MAY_IMPORT = {
     "proc": {"proc"},
     "ring": {"ring"},
     "oom": {"oom"},
     "recorder": {"proc", "ring", "recorder"},
+    "pull": {"pull", "ring"},
     "timeline": {"timeline", "ring"},
     "analysis": {"analysis", "timeline", "oom"},
     "report": {"report", "analysis", "timeline", "oom"},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import posix
 import sys
 
 from lastgasp.recorder import complain, config_file
@@ -12,8 +11,6 @@ from lastgasp.recorder.requests import MARK_LIMIT
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from lastgasp.recorder.config import Config
-
-PIECE = 65536
 
 
 def main(command: str, words: list[str], config_path: str | None) -> int:
@@ -31,8 +28,10 @@ def main(command: str, words: list[str], config_path: str | None) -> int:
             return simple(config, "mark " + " ".join(words[0].split("\n")))
         if command == "flush" and not words:
             return simple(config, "flush")
-        if command == "dump" and (not words or (len(words) == 2 and words[0] == "--ring")):
-            return dump(config, words[1] if words else config.ring_path)
+        if command == "dump":
+            from lastgasp.recorder import dump
+
+            return dump.main(config, words)
         if command == "tune" and len(words) == 1 and words[0] in ("--show", "--dry-run", "--apply", "--revert"):
             from lastgasp.recorder import tune_command
 
@@ -63,34 +62,3 @@ def status(config: Config, as_json: bool) -> int:
     answer = ask(config, "status json" if as_json else "status")
     sys.stdout.write(answer)
     return 0 if answer else 1
-
-
-def dump(config: Config, path: str) -> int:
-    """The ring's bytes to standard output, after a flush if an agent is running."""
-    if sys.stdout.isatty():
-        return complain("a ring is no text; redirect it: lastgasp-agent dump > ring.lgr", 2)
-    if path == config.ring_path:
-        try:
-            ask(config, "flush")
-        except NoAgent:
-            pass  # what is on flash is all there is
-    try:
-        fd = posix.open(path, posix.O_RDONLY | posix.O_CLOEXEC)
-        try:
-            left = posix.lseek(fd, 0, 2)
-            left = min(left, config.ring_size) if posix.fstat(fd).st_mode & 0o170000 == 0o060000 else left
-            posix.lseek(fd, 0, 0)
-            while left > 0:
-                piece = posix.read(fd, min(PIECE, left))
-                if not piece:
-                    break
-                left -= len(piece)
-                sys.stdout.buffer.write(piece)
-        finally:
-            posix.close(fd)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        return 1
-    except OSError as error:
-        return complain(f"{path}: {error.strerror}; is this where the agent keeps its ring (ring_path)?", 1)
-    return 0

@@ -1,0 +1,113 @@
+"""From an open line to a shell that answers: whoever is logged in, whatever the prompt looks like.
+
+Contract: a shell's prompt is not recognised but asked. A shell is what answers a sum, for the answer is in no echo.
+Before that, what somebody may have typed half is thrown away (Ctrl-U), never sent; Ctrl-C, which ends what runs in the
+foreground, is sent only if asked for, or to what we left there ourselves. The password is
+sent only to a prompt that asks for one, and is in no error.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Callable
+
+from lastgasp.pull.console import Credentials, ShellError, last_words
+from lastgasp.pull.wires import Wire
+
+KILL_LINE, CTRL_C, ENTER = b"\x15", b"\x03", b"\r"
+LOGIN_S = 60.0  # from the first question to a shell; login(1) waits 3 s after a wrong password
+ANSWER_S = 3.0  # for an answer to one question; a device that swaps takes its time
+QUIET_S = 0.5  # after which nothing more is taken to come
+LOGIN_ANSWER_S = 10.0  # for login(1) and the shell's start
+KEPT = 8192  # bytes that are looked at
+# A prompt stands at the end, but for what the kernel writes behind it.
+AT_END = rb"[ \t]*(?:$|[\r\n]*\[)"
+LOGIN = re.compile(rb"(?:login|user ?name):" + AT_END, re.IGNORECASE)
+PASSWORD = re.compile(rb"pass(?:word|wort|wd|code|phrase)[^:\r\n]{0,60}:" + AT_END, re.IGNORECASE)
+REFUSED = re.compile(rb"login incorrect|authentication failure|permission denied|access denied", re.IGNORECASE)
+PROMPT = re.compile(rb"[\r\n][^\r\n]{0,80}[#$>%] ?$")  # looks like a shell's: no need to wait for longer
+ABANDONED = re.compile(rb":[0-9a-f]{8} (?:\d+|-) \d+ again")  # the listener of a pull that broke off
+CONTINUES = re.compile(rb"[\r\n]> ?$")  # the shell wants the rest of a command: ours came garbled
+BOOT_LOADER = re.compile(rb"[\r\n](?:=>|U-Boot>|barebox\S* ?\S*|[A-Za-z0-9_-]{1,12} ?#>) ?$")
+
+
+def reach(wire: Wire, credentials: Credentials, interrupt: bool = False, patience_s: float = LOGIN_S) -> bool:
+    """Until a shell answers; returns whether we had to log in. Raises ShellError, WireError."""
+    until = time.monotonic() + patience_s
+    heard, said_name, said_password = b"", False, False
+    if interrupt:
+        wire.write(CTRL_C)
+        listen(wire, QUIET_S, quiet_s=QUIET_S)
+    while time.monotonic() < until:
+        wire.write(KILL_LINE + ENTER)
+        seen = listen(wire, ANSWER_S, LOGIN.search, QUIET_S)
+        if LOGIN.search(seen):
+            if credentials.login is None:
+                raise ShellError(f"{wire.name}: the device asks for a login: say who with --login")
+            if said_password:
+                raise _refused(wire, credentials)
+            wire.write(credentials.login.encode() + ENTER)
+            said_name = True
+            seen = listen(wire, LOGIN_ANSWER_S, lambda text: PASSWORD.search(text) or PROMPT.search(text))
+            if PASSWORD.search(seen):
+                wire.write(credentials.password() + ENTER)
+                said_password = True
+                seen = listen(wire, LOGIN_ANSWER_S, lambda text: REFUSED.search(text) or PROMPT.search(text))
+                if REFUSED.search(seen):
+                    raise _refused(wire, credentials)
+        elif PASSWORD.search(seen):  # somebody's login, half done: nothing was sent, so it starts over
+            listen(wire, LOGIN_ANSWER_S, LOGIN.search)
+            continue
+        elif CONTINUES.search(seen) or ABANDONED.search(seen):
+            wire.write(CTRL_C)
+            listen(wire, QUIET_S, quiet_s=QUIET_S)
+        heard = (heard + seen)[-KEPT:]
+        if proved(wire):
+            return said_name
+    raise ShellError(f"{wire.name}: {_why(heard)}")
+
+
+def proved(wire: Wire) -> bool:
+    """Does a POSIX shell answer? Its command holds nothing that could make it wait for more. Raises WireError."""
+    number = 10_000_000 + int.from_bytes(os.urandom(3), "little")
+    answer = b"%d" % number
+    wire.write(b" expr %d - 7" % (number + 7) + ENTER)
+    return answer in listen(wire, ANSWER_S, lambda seen: answer in seen)
+
+
+def listen(
+    wire: Wire, longest_s: float, enough: Callable[[bytes], object] | None = None, quiet_s: float | None = None
+) -> bytes:
+    """What comes (the last KEPT bytes) until ``enough`` says so, or it is quiet for so long after something came.
+
+    At the latest until the time is over: some lines are never quiet. Raises WireError.
+    """
+    until = time.monotonic() + longest_s
+    seen = b""
+    while (left := until - time.monotonic()) > 0:
+        piece = wire.read(min(left, quiet_s) if seen and quiet_s is not None else left)
+        seen = (seen + piece)[-KEPT:]
+        if (enough is not None and enough(seen)) or (not piece and seen and quiet_s is not None):
+            break
+    return seen
+
+
+def _refused(wire: Wire, credentials: Credentials) -> ShellError:
+    return ShellError(f"{wire.name}: the device refused the login as {credentials.login!r}")
+
+
+def _why(heard: bytes) -> str:
+    """Why no shell was found, as well as can be told from what was heard."""
+    if not heard:
+        return "nothing answers; is the device on, the cable right, the line at the device's speed (--baud)?"
+    odd = sum(byte > 126 or (byte < 32 and byte not in b"\r\n\t\x1b\x07\x08") for byte in heard)
+    if odd * 4 > len(heard):
+        return "what comes is no text; is the line at the device's speed (--baud)?"
+    if BOOT_LOADER.search(heard):
+        return f"a boot loader answers, no shell ({last_words(heard)}); boot the device first"
+    return (
+        "something answers, but no shell: a program may run in the foreground (--interrupt sends Ctrl-C first);"
+        f" it said last: {last_words(heard)}"
+    )

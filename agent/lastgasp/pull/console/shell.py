@@ -1,0 +1,148 @@
+"""Commands for a device, whatever the wire: sent until they arrived whole, answered by lines that prove themselves.
+
+Contract: ``open`` ends with the listener running (see ``listener``), or raises; ``run`` gives the events of one
+command as they come, and its exit status at the end; ``close`` puts back what was changed, and logs out if it was us
+who logged in. A line that says nothing for too long, or only noise, ends a command with ShellError. Nothing is sent
+that the device does not run whole: what is typed before the listener can check it is checked piece by piece.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Iterator
+
+from lastgasp.pull.console import Credentials, ShellError, last_words, listener
+from lastgasp.pull.console.incoming import Frame, Incoming, Reply
+from lastgasp.pull.console.loading import load
+from lastgasp.pull.console.login import CTRL_C, ENTER, KILL_LINE, listen, reach
+from lastgasp.pull.wires import Wire, WireError
+
+SILENCE_S = 20.0  # without an event: the device is taken to be gone
+ACCEPT_S = 6.0  # for a sign that a command arrived; Python starts in 2 s on a slow device
+CONNECT_S = 120.0  # for ssh: somebody may be looking for a password
+BYE_S = 3.0
+TRIES = 12  # of one command
+REPLIES = 10_000  # of one command; frames are no replies
+LONGEST = 4000  # bytes of a command: a terminal cuts lines of more than 4,095
+READY, DONE, AGAIN, LEFT = b"ready", b"done", b"again", b"bye"
+
+
+class Shell:
+    """A conversation. Use it in a ``with``: what was changed on the device is put back."""
+
+    def __init__(self, wire: Wire, base: int, size: int) -> None:
+        """``base`` and ``size`` of the frames that will be asked for (ring.frames)."""
+        self.wire = wire
+        self.word = os.urandom(4).hex()
+        self.incoming = Incoming(self.word.encode(), base, size)
+        self.status = 0  # exit status of the last command
+        self.resent = 0  # commands that had to be sent again
+        self._number = 0
+        self._logged_in = False
+        self._listening = False
+
+    def __enter__(self) -> Shell:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # -- coming and going ----------------------------------------------------------------------------------
+
+    def open(self, credentials: Credentials, interrupt: bool = False) -> None:
+        """Reach a shell and have it listen. Raises ShellError, WireError."""
+        text = listener.script(self.word, self.wire.console)
+        if self.wire.console:
+            self._logged_in = reach(self.wire, credentials, interrupt)
+            self._logged_in |= load(self.wire, text, credentials, self._started)
+        else:
+            self.wire.write(text.encode() + b"\n")
+            if not self._started(CONNECT_S):
+                raise ShellError(f"{self.wire.name}: no shell answers; it said last: {self._last()}")
+
+    def _started(self, patience_s: float) -> bool:
+        """Does the listener say that it listens?"""
+        self._listening = self._hears(READY, patience_s)
+        return self._listening
+
+    def _hears(self, text: bytes, patience_s: float) -> bool:
+        until = time.monotonic() + patience_s
+        while (left := until - time.monotonic()) > 0:
+            for event in self.incoming.feed(self.wire.read(left)):
+                if isinstance(event, Reply) and event.text == text:
+                    return True
+        return False
+
+    def close(self) -> None:
+        """Put the terminal and the log level back; log out if it was us who logged in. Never raises."""
+        with contextlib.suppress(WireError):
+            if self._listening:
+                self._listening = False
+                self._number += 1
+                self._send(listener.BYE)
+                if not self._hears(LEFT, BYE_S) and self.wire.console:
+                    self.interrupt()
+            if self._logged_in:
+                self._logged_in = False
+                listen(self.wire, BYE_S, quiet_s=0.2)
+                self.wire.write(KILL_LINE + b" exit" + ENTER)
+                listen(self.wire, BYE_S, quiet_s=0.2)
+
+    def interrupt(self) -> None:
+        """End the command that runs, and the listener with it, which puts everything back. Never raises."""
+        self._listening = False
+        with contextlib.suppress(WireError):
+            if self.wire.console:
+                self.wire.write(CTRL_C)
+                listen(self.wire, BYE_S, quiet_s=0.3)
+
+    # -- commands ------------------------------------------------------------------------------------------
+
+    def run(self, command: str, silence_s: float = SILENCE_S) -> Iterator[Frame | Reply]:
+        """What the command says; then ``status`` is its exit status. Raises ShellError, WireError.
+
+        ``command`` is one line of shell. It may run more than once on a line that garbles, so it must not mind.
+        """
+        self._number += 1
+        number = b"%d" % self._number
+        if len(command) > LONGEST:
+            raise ValueError(f"a command of {len(command)} bytes")
+        for attempt in range(TRIES):
+            self.resent += attempt > 0
+            self._send(command)
+            heard = False
+            replies = 0
+            last = time.monotonic()
+            while True:
+                left = last + (silence_s if heard else min(ACCEPT_S, silence_s)) - time.monotonic()
+                if left <= 0:
+                    break
+                for event in self.incoming.feed(self.wire.read(left)):
+                    last = time.monotonic()
+                    if isinstance(event, Reply):
+                        replies += 1
+                        if replies > REPLIES:
+                            raise ShellError(f"{self.wire.name}: the device talks without end")
+                        kind, _, rest = event.text.partition(b" ")
+                        if kind == DONE and rest.split()[:1] == [number]:
+                            self.status = int(rest.split()[1])
+                            return
+                        if kind == AGAIN:
+                            last = 0.0
+                            break
+                        if kind in (READY, LEFT, DONE):
+                            continue
+                    heard = True
+                    yield event
+            if heard and last:
+                break
+        self._listening = False
+        raise ShellError(f"{self.wire.name}: the device does not answer any more; it said last: {self._last()}")
+
+    def _send(self, command: str) -> None:
+        self.wire.write(listener.command_line(self._number, command, self.incoming.checked))
+
+    def _last(self) -> str:
+        return last_words(self.incoming.noise) or "nothing"

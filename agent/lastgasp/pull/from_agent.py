@@ -1,0 +1,165 @@
+"""Blocks by way of ``lastgasp-agent dump --frames``: what is new, and again what did not arrive.
+
+Contract: every block that is given has a right CRC. Rounds go on as long as they bring something; what then is still
+missing is counted, not invented. Frames get smaller where many are lost, for a short one has better chances.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from lastgasp.pull import PullError
+from lastgasp.pull.blocks import Parts, unpacked
+from lastgasp.pull.console.incoming import Frame
+from lastgasp.pull.console.shell import LONGEST, Shell
+from lastgasp.pull.identity import About, quoted
+from lastgasp.pull.progress import Got, Progress, Tell
+from lastgasp.ring import frames
+
+INDEX_LIMIT = 1 << 20  # bytes of an index
+SLOTS_LIMIT = 1 << 20
+BYTES_LIMIT = 1 << 30  # of a ring: more is no recording, but perhaps a trap
+PARTS_LIMIT = 4096  # blocks of which only parts are there
+SLACK = 16 << 20  # bytes that one answer may bring beyond what was announced
+USAGE = 2  # exit status of an agent that does not know what it is asked for
+IDLE_ROUNDS = 4  # that bring nothing
+LOSSES = 0.25  # of the frames of a round: then they get smaller
+SMALLEST = frames.LEAST_DATA
+
+
+class TooOld(PullError):
+    """The agent on the device knows no frames."""
+
+
+@dataclass(slots=True)
+class Index:
+    """What the agent says it sends."""
+
+    values: dict[str, str] = field(default_factory=dict)
+    slots: list[int] = field(default_factory=list)
+
+    @classmethod
+    def read(cls, packed: bytes) -> Index:
+        """Raises PullError: it makes no sense."""
+        try:
+            unpacker = zlib.decompressobj()
+            text = unpacker.decompress(packed, INDEX_LIMIT)
+            pairs = [line.partition(" ") for line in text.decode("ascii").split("\n")]
+            values = {name: value for name, _, value in pairs}
+            made = cls(values)
+            for run in values.get("send", "").split():
+                first, _, last = run.partition("-")
+                a, b = int(first), int(last or first)
+                if abs(a - b) + len(made.slots) >= SLOTS_LIMIT:
+                    raise ValueError(run)
+                made.slots += range(a, b + 1) if b >= a else range(a, b - 1, -1)
+            if not 0 <= int(values["bytes"]) <= BYTES_LIMIT:
+                raise ValueError(values["bytes"])
+        except (zlib.error, ValueError, KeyError):
+            raise PullError("the device sends an index that makes no sense") from None
+        return made
+
+
+class FromAgent:
+    """One pull of one ring."""
+
+    def __init__(self, shell: Shell, about: About, ring: str | None, got: Got, tell: Tell) -> None:
+        """``ring``: its path, where the user names one. Each block goes to ``got`` when it is whole."""
+        self.shell, self.got, self.tell = shell, got, tell
+        self.progress = Progress()
+        self._program = f"r {quoted(about.agent)} dump" + (f" --ring {quoted(ring)}" if ring is not None else "")
+        self._index: Index | None = None
+        self._index_parts = Parts()
+        self._parts: dict[int, Parts] = {}  # by slot
+        self._done: set[int] = set()  # slots
+        self._complaint = ""
+
+    def pull(self, have: Callable[[], str], last_s: int | None) -> Progress:
+        """Everything but what ``have`` names. Raises TooOld, PullError, ShellError, WireError."""
+        for _ in range(IDLE_ROUNDS):
+            named = have()
+            self._ask((f" --have {quoted(named)}" if named else "") + (f" --last {last_s}" if last_s else ""))
+            if self._index is not None:
+                break
+        else:
+            raise PullError(f"{self.shell.wire.name}: the line garbles too much: not even an index came through")
+        idle = 0
+        while (wanted := [slot for slot in self._index.slots if slot not in self._done]) and idle < IDLE_ROUNDS:
+            before = self.progress.done_bytes, len(self._done)
+            self._again(wanted)
+            idle = 0 if (self.progress.done_bytes, len(self._done)) > before else idle + 1
+        self.progress.missing = len(wanted)
+        self.tell(self.progress)
+        return self.progress
+
+    def _again(self, wanted: list[int]) -> None:
+        """As much of what is missing as one command can name."""
+        words, asked = "", 0
+        for slot in wanted:
+            known = self._parts.get(slot)
+            missing = known.missing if known is not None else None
+            word = ".".join(map(str, [slot, *(missing or [])]))
+            if len(words) + len(word) > LONGEST // 2:
+                break
+            words += "," * bool(words) + word
+            asked += len(missing) if missing else 1
+        self.progress.again += asked
+        before = sum(len(parts.found) for parts in self._parts.values()), len(self._done)
+        self._ask(f" --want {words}")
+        after = sum(len(parts.found) for parts in self._parts.values()), len(self._done)
+        if after[1] == before[1] and after[0] - before[0] < asked * (1 - LOSSES):
+            self._shorten()
+
+    def _shorten(self) -> None:
+        """Ask for shorter frames from now on; their parts are others, so what there is of blocks is given up."""
+        incoming = self.shell.incoming
+        if incoming.size > SMALLEST:
+            incoming.expect(incoming.base, max(SMALLEST, incoming.size // 2))
+            for parts in self._parts.values():
+                self.progress.done_bytes -= sum(map(len, parts.found.values()))
+            self._parts.clear()
+
+    def _ask(self, options: str) -> None:
+        """One command, and what comes of it. Raises TooOld, PullError, ShellError, WireError."""
+        incoming = self.shell.incoming
+        form = f" --frames {self.shell.word} --base {incoming.base} --size {incoming.size}"
+        left = (self.progress.total_bytes or BYTES_LIMIT) + SLACK
+        for event in self.shell.run(self._program + form + options):
+            left -= len(event.data) if isinstance(event, Frame) else len(event.text)
+            if left < 0:
+                raise PullError(f"{self.shell.wire.name}: the device sends without end")
+            if not isinstance(event, Frame):
+                self._complaint = event.text.decode("utf-8", "replace").removeprefix("err ")
+            elif event.kind == frames.INDEX:
+                self._index_parts.add(event.part, event.parts, event.data)
+                if self._index is None and not self._index_parts.missing:
+                    self._index = Index.read(self._index_parts.joined())
+                    self.progress.total_bytes = int(self._index.values["bytes"]) + self.progress.done_bytes
+            elif event.kind == frames.BLOCK and self._expected(event.number):
+                self._part(event)
+        if self.shell.status == USAGE:
+            raise TooOld(f"{self.shell.wire.name}: {self._complaint or 'this agent sends no frames'}")
+        if self.shell.status:
+            raise PullError(f"{self.shell.wire.name}: {self._complaint or 'the agent on the device failed'}")
+
+    def _expected(self, slot: int) -> bool:
+        return slot not in self._done and (slot in self._parts or len(self._parts) < PARTS_LIMIT)
+
+    def _part(self, frame: Frame) -> None:
+        parts = self._parts.setdefault(frame.number, Parts())
+        before = sum(map(len, parts.found.values()))
+        parts.add(frame.part, frame.parts, frame.data)
+        self.progress.done_bytes += sum(map(len, parts.found.values())) - before
+        if parts.missing:
+            return
+        block = unpacked(parts.joined())
+        del self._parts[frame.number]
+        if block is None:  # the agent wrote there between two of our questions: ask for the whole of it
+            self.progress.done_bytes -= before + len(frame.data)
+            return
+        self._done.add(frame.number)
+        self.progress.blocks += 1
+        self.got(block)
+        self.tell(self.progress)

@@ -1,0 +1,129 @@
+"""One pull from one device: reached, told apart, asked for what is new, kept; and gone on with after a break.
+
+Contract: what arrived is kept whatever happens then. A console that falls silent, because the device reboots, swaps or
+was stopped, is tried again as long as tries bring something; a connection that ends (SSH, a socket) is not.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lastgasp.pull import PullError, store
+from lastgasp.pull.console import Credentials, ShellError
+from lastgasp.pull.console.shell import Shell
+from lastgasp.pull.from_agent import FromAgent, TooOld
+from lastgasp.pull.identity import About, Identity, about
+from lastgasp.pull.plain import Plain
+from lastgasp.pull.progress import Progress
+from lastgasp.pull.wires import Wire
+from lastgasp.ring import frames
+
+CONSOLE = frames.BASE85, 400  # encoding and bytes of a frame: a fifth more on the wire, and short enough to arrive
+PIPE = frames.BASE64, 4096  # nothing gets lost there, and base 64 costs the device less
+BREAKS = 3  # one after another that bring nothing
+
+
+@dataclass(slots=True)
+class Options:
+    """How to pull. ``ring``: its path on the device, where it is not where the configuration says."""
+
+    folder: Path
+    credentials: Credentials
+    ring: str | None = None
+    last_s: int | None = None
+    interrupt: bool = False
+    plain: bool = False  # as if there were no agent
+
+
+@dataclass(slots=True)
+class Result:
+    """What came of it."""
+
+    identity: Identity
+    folder: Path
+    files: list[Path] = field(default_factory=list)
+    new: dict[Path, int] = field(default_factory=dict)  # blocks, by file
+    progress: Progress = field(default_factory=Progress)
+    with_agent: bool = True
+    seconds: float = 0.0
+    received: int = 0  # bytes over the wire
+    garbled: int = 0  # lines
+    mended: int = 0
+    breaks: int = 0
+    clones: bool = False  # another ring than at the last pull
+
+
+Tell = Callable[[str, Progress], None]
+
+
+def pull(wire: Wire, options: Options, tell: Tell) -> Result:
+    """Everything that is new; ``tell`` is called with the device's name as it goes on. Closes the wire.
+
+    Raises PullError (what came is kept), OSError of the folder.
+    """
+    started = time.monotonic()
+    result: Result | None = None
+    breaks = idle = 0
+    with wire:
+        while True:
+            shell = Shell(wire, *(CONSOLE if wire.console else PIPE))
+            try:
+                with shell:
+                    shell.open(options.credentials, options.interrupt and not breaks)
+                    found = about(shell, options.ring)
+                    if result is not None and found.identity.key != result.identity.key:
+                        raise PullError(f"{wire.name}: another device answers now: {found.identity.host}")
+                    result = result or Result(found.identity, store.device(options.folder, found.identity).path)
+                    _fetch(shell, found, options, result, tell)
+            except ShellError:
+                shell.interrupt()
+                if not wire.console or result is None or idle >= BREAKS:
+                    raise
+                breaks, idle = breaks + 1, idle + 1
+                if result.progress.blocks:
+                    idle = 0
+                continue
+            finally:
+                if result is not None:
+                    result.garbled += shell.incoming.garbled
+                    result.mended += shell.incoming.mended
+            break
+    result.seconds, result.received, result.breaks = time.monotonic() - started, wire.received, breaks
+    return result
+
+
+def _fetch(shell: Shell, found: About, options: Options, result: Result, tell: Tell) -> None:
+    """What is missing, into the device's folder."""
+    name = found.identity.host
+    total = result.progress
+
+    def told(progress: Progress) -> None:
+        tell(name, progress)
+
+    with store.device(options.folder, found.identity) as device:
+        progress = Progress()
+        try:
+            result.with_agent = bool(found.agent) and not options.plain
+            if result.with_agent:
+                try:
+                    way = FromAgent(shell, found, options.ring, device.add, told)
+                    progress = way.progress
+                    way.pull(device.have, options.last_s)
+                except TooOld:
+                    result.with_agent = False
+            if not result.with_agent:
+                plain = Plain(shell, found, device.add, told)
+                progress = plain.progress
+                plain.pull(device.knows, options.last_s)
+        finally:
+            result.files = device.files
+            for path, blocks in device.new.items():
+                result.new[path] = result.new.get(path, 0) + blocks
+            total.blocks += progress.blocks
+            total.done_bytes += progress.done_bytes
+            total.again += progress.again
+            total.missing = progress.missing
+            device.remember(shell.wire.name, blocks=progress.blocks, bytes=progress.done_bytes, boot=found.boot)

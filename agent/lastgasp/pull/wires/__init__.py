@@ -1,0 +1,106 @@
+"""Wires: bytes to a device and back. One module each; none of them knows what is said."""
+
+from __future__ import annotations
+
+import os
+import select
+import time
+from types import TracebackType
+from typing import Protocol
+
+from lastgasp.pull import PullError
+
+PIECE = 65536
+STUCK_S = 30.0  # a wire that takes nothing for so long is broken
+
+
+class WireError(PullError):
+    """The wire is broken, or cannot be opened."""
+
+
+class Wire(Protocol):
+    """An open wire; leaving its ``with`` gives everything back."""
+
+    name: str
+    console: bool  # somebody has to log in first, and others may talk on it
+    received: int  # bytes
+    sent: int
+
+    def read(self, timeout_s: float) -> bytes:
+        """What came, at the latest after so many seconds; b"": nothing. Raises WireError."""
+
+    def write(self, data: bytes) -> None:
+        """All of it. Raises WireError."""
+
+    def close(self) -> None:
+        """Give everything back."""
+
+    def __enter__(self) -> Wire:
+        """Itself."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """As close()."""
+
+
+class Descriptors:
+    """A wire that is one or two non-blocking descriptors."""
+
+    def __init__(self, name: str, console: bool, reading: int, writing: int) -> None:
+        self.name = name
+        self.console = console
+        self.received = self.sent = 0
+        self.reading, self.writing = reading, writing
+        os.set_blocking(reading, False)
+        os.set_blocking(writing, False)
+
+    def __enter__(self) -> Wire:
+        """Itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """As close()."""
+        self.close()
+
+    def read(self, timeout_s: float) -> bytes:
+        """What came, at the latest after so many seconds; b"": nothing. Raises WireError."""
+        if not select.select([self.reading], [], [], max(timeout_s, 0))[0]:
+            return b""
+        try:
+            data = os.read(self.reading, PIECE)
+        except BlockingIOError:
+            return b""
+        except OSError as error:
+            raise WireError(f"{self.name}: {self.why(error.strerror or str(error))}") from None
+        if not data:
+            raise WireError(f"{self.name}: {self.why('the other end hung up')}")
+        self.received += len(data)
+        return data
+
+    def write(self, data: bytes) -> None:
+        """All of it. Raises WireError."""
+        until = time.monotonic() + STUCK_S
+        while data:
+            if not select.select([], [self.writing], [], max(until - time.monotonic(), 0))[1]:
+                raise WireError(f"{self.name}: takes nothing any more; is it held by flow control?")
+            try:
+                done = os.write(self.writing, data)
+            except BlockingIOError:
+                continue
+            except OSError as error:
+                raise WireError(f"{self.name}: {self.why(error.strerror or str(error))}") from None
+            self.sent += done
+            data = data[done:]
+
+    def why(self, reason: str) -> str:
+        """What is told when it breaks."""
+        return reason
+
+    def close(self) -> None:
+        """Give everything back."""
+        for fd in {self.reading, self.writing} - {-1}:
+            os.close(fd)
+        self.reading = self.writing = -1

@@ -1,0 +1,218 @@
+"""``lastgasp-agent dump``: the ring to standard output, as it is or in frames for a wire that garbles (ring.frames).
+
+As frames, what is sent first is an index: which slots will be sent, of how many bytes. Then come the blocks, the newest
+first, so that a wire that breaks has given what led to the end. Blocks that the asker has are left out, and so are
+older versions of blocks. The ring is only read; the agent, if one runs, is asked to write what it holds first.
+
+Index, compressed by zlib, one ``name value`` a line: ``agent`` (version), ``ring`` (id, hexadecimal), ``slots``,
+``size`` (bytes of a block), ``newest`` (write number), ``bytes`` (of the blocks sent, without what fills them up),
+``send`` (slots in the order of sending: ``7-5 3``).
+"""
+
+from __future__ import annotations
+
+import posix
+import sys
+import zlib
+
+from lastgasp import __version__
+from lastgasp.recorder import complain
+from lastgasp.recorder.ask import NoAgent, ask
+from lastgasp.ring import frames, heads
+from lastgasp.ring.format import CRC, HEADER, HEADER_SIZE, MAX_BLOCK_SIZE, MIN_BLOCK_SIZE
+from lastgasp.ring.prepare import valid_block
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from lastgasp.recorder.config import Config
+
+PIECE = 65536
+SIZE = 400  # bytes of data in a frame
+BLOCK_DEVICE = 0o060000
+SIZE_AT = 11  # where a block's header says how large it is
+OPTIONS = ("--ring", "--frames", "--base", "--size", "--have", "--last", "--want")
+
+
+class Usage(Exception):
+    """The words make no sense; str() is the line to show."""
+
+
+def main(config: Config, words: list[str]) -> int:
+    """Run the command; returns the exit status."""
+    try:
+        options = _options(words)
+        word = options.get("--frames", "")
+        base = int(options.get("--base", frames.BASE85))
+        size = int(options.get("--size", SIZE))
+        have = _have(options.get("--have", ""))
+        want = _want(options.get("--want", ""))
+        last_s = int(options.get("--last", 0))
+    except (Usage, ValueError) as error:
+        return complain(f"dump: {error}; see --help", 2)
+    if base not in (frames.BASE64, frames.BASE85) or not frames.LEAST_DATA <= size <= frames.MOST_DATA:
+        return complain(f"dump: --base is 64 or 85, --size {frames.LEAST_DATA} to {frames.MOST_DATA}", 2)
+    if not word and len(options) > ("--ring" in options):
+        return complain("dump: only frames can be chosen: --frames WORD", 2)
+    path = options.get("--ring", config.ring_path)
+    if not word and sys.stdout.isatty():
+        return complain("a ring is no text; redirect it: lastgasp-agent dump > ring.lgr", 2)
+    if path == config.ring_path and not want:
+        try:
+            ask(config, "flush")
+        except NoAgent:
+            pass  # what is on flash is all there is
+    try:
+        fd = posix.open(path, posix.O_RDONLY | posix.O_CLOEXEC)
+        try:
+            length = posix.lseek(fd, 0, 2)
+            if posix.fstat(fd).st_mode & 0o170000 == BLOCK_DEVICE:
+                length = min(length, config.ring_size)
+            if not word:
+                _write(_whole(fd, length))
+            elif want:
+                _write(_wanted(fd, length, want, word.encode(), base, size))
+            else:
+                _write(_new(fd, length, have, last_s, word.encode(), base, size))
+        finally:
+            posix.close(fd)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        return 1
+    except OSError as error:
+        return complain(f"{path}: {error.strerror}; is this where the agent keeps its ring (ring_path)?", 1)
+    return 0
+
+
+def _write(pieces: Iterable[bytes]) -> None:
+    for piece in pieces:
+        sys.stdout.buffer.write(piece)
+
+
+# -- what is asked for -----------------------------------------------------------------------------------
+
+
+def _options(words: list[str]) -> dict[str, str]:
+    found = {}
+    for at in range(0, len(words), 2):
+        if words[at] not in OPTIONS or at + 1 == len(words):
+            raise Usage(f"{words[at]!r} is none of its options, or needs a value")
+        found[words[at]] = words[at + 1]
+    return found
+
+
+def _have(text: str) -> dict[int, list[tuple[int, int]]]:
+    """``1f2e:1-5,9;77:4``: of the ring 1f2e the writes 1 to 5 and 9, of the ring 77 the write 4."""
+    found = {}
+    for ring in text.split(";") if text else ():
+        name, _, ranges = ring.partition(":")
+        found[int(name, 16)] = [_range(one) for one in ranges.split(",")]
+    return found
+
+
+def _range(text: str) -> tuple[int, int]:
+    first, _, last = text.partition("-")
+    return int(first), int(last or first)
+
+
+def _want(text: str) -> list[tuple[int, list[int]]]:
+    """``7,3.0.4``: the slot 7, and of slot 3 the parts 0 and 4."""
+    found = []
+    for one in text.split(",") if text else ():
+        slot, *parts = one.split(".")
+        found.append((int(slot), [int(part) for part in parts]))
+    return found
+
+
+# -- what is sent ----------------------------------------------------------------------------------------
+
+
+def _whole(fd: int, length: int) -> Iterator[bytes]:
+    """The ring's bytes as they are."""
+    at = 0
+    while at < length:
+        piece = posix.pread(fd, min(PIECE, length - at), at)
+        if not piece:
+            return
+        at += len(piece)
+        yield piece
+
+
+def _block_size(fd: int, length: int) -> int:
+    """As the first block that can be read says; of a ring without blocks the least."""
+    for at in range(0, length, MIN_BLOCK_SIZE):
+        head = posix.pread(fd, HEADER_SIZE, at)
+        size = 1 << head[SIZE_AT] if len(head) == HEADER_SIZE and 12 <= head[SIZE_AT] <= 15 else 0
+        if size and size <= MAX_BLOCK_SIZE and at % size == 0 and valid_block(posix.pread(fd, size, at)):
+            return size
+    return MIN_BLOCK_SIZE
+
+
+def _packed(block: bytes) -> bytes:
+    """A block without the zeros that fill it up."""
+    return block[: HEADER_SIZE + int(HEADER.unpack_from(block)[5])] + block[-CRC.size :]
+
+
+def _wanted(
+    fd: int, length: int, want: list[tuple[int, list[int]]], word: bytes, base: int, size: int
+) -> Iterator[bytes]:
+    """Slots or parts of them, again."""
+    block_size = _block_size(fd, length)
+    for slot, parts in want:
+        block = posix.pread(fd, block_size, slot * block_size)
+        if valid_block(block):
+            lines = frames.pack(_packed(block), frames.BLOCK, slot, size, word, base)
+            yield from [line for part, line in enumerate(lines) if not parts or part in parts]
+
+
+def _new(
+    fd: int, length: int, have: dict[int, list[tuple[int, int]]], last_s: int, word: bytes, base: int, size: int
+) -> Iterator[bytes]:
+    """The index, then what the asker has not."""
+    block_size = _block_size(fd, length)
+    found = []
+    for slot in range(length // block_size):
+        try:
+            block = posix.pread(fd, block_size, slot * block_size)
+        except OSError:
+            continue  # a bad place of the medium
+        if valid_block(block):
+            found.append(heads.Head(slot, block))
+    chosen = heads.in_order(found)
+    newest = chosen[0] if chosen else None
+    if last_s:
+        chosen = heads.latest(chosen, last_s * 1000)
+    chosen = [one for one in chosen if not any(a <= one.write <= b for a, b in have.get(one.ring, ()))]
+    lines = [
+        b"agent %s" % __version__.encode(),
+        b"ring %x" % (newest.ring if newest is not None else 0),
+        b"slots %d" % (length // block_size),
+        b"size %d" % block_size,
+        b"newest %d" % (newest.write if newest is not None else 0),
+        b"bytes %d" % sum(one.size for one in chosen),
+        b"send " + _runs([one.slot for one in chosen]),
+    ]
+    yield from frames.pack(zlib.compress(b"\n".join(lines)), frames.INDEX, 0, size, word, base)
+    for one in chosen:
+        try:
+            block = posix.pread(fd, block_size, one.slot * block_size)
+        except OSError:
+            continue
+        if valid_block(block):  # the agent may be writing there
+            yield from frames.pack(_packed(block), frames.BLOCK, one.slot, size, word, base)
+
+
+def _runs(numbers: list[int]) -> bytes:
+    """``7-5 3``: numbers that follow one another down or up are named by the first and the last of them."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if (
+            runs
+            and abs(number - runs[-1][-1]) == 1
+            and (len(runs[-1]) < 2 or number - runs[-1][-1] == runs[-1][1] - runs[-1][0])
+        ):
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return b" ".join([b"%d-%d" % (run[0], run[-1]) if len(run) > 1 else b"%d" % run[0] for run in runs])

@@ -9,7 +9,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from lastgasp.ring.dictionary import DICTIONARY
 from lastgasp.ring.format import (
@@ -99,6 +99,16 @@ class Scan:
     newest_version: int = VERSION
 
 
+class Readable(Protocol):
+    """As much of a file as a scan needs."""
+
+    def seek(self, offset: int, /) -> int:
+        """Go on from there."""
+
+    def read(self, size: int, /) -> bytes:
+        """The next bytes, none at the end. Raises OSError."""
+
+
 def scan(file: BinaryIO) -> Scan:
     """Scan ``file`` (seekable) from its beginning. Raises OSError."""
     result = Scan()
@@ -121,7 +131,7 @@ def scan(file: BinaryIO) -> Scan:
     return result
 
 
-def pieces(file: BinaryIO) -> Iterator[tuple[str, int, bytes]]:
+def pieces(file: Readable) -> Iterator[tuple[str, int, bytes]]:
     """The file cut into blocks, blank blocks, blocks of newer versions, and what lies between them ("other").
 
     Kind, offset and bytes of each piece, in order. Raises OSError. ``file`` is only read, after a seek to 0.

@@ -1,0 +1,94 @@
+"""A flash dump looked at as what it holds: all of it, without the spare areas, or a few pieces in another order.
+
+Contract: ``read(offset, size)`` gives the bytes there, fewer at the end, none beyond it; nothing is kept in memory.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from typing import BinaryIO, Protocol
+
+WINDOW = 1 << 20
+
+
+class View(Protocol):
+    """Bytes that can be read anywhere."""
+
+    size: int
+
+    def read(self, offset: int, size: int) -> bytes:
+        """Up to ``size`` bytes from ``offset`` on. Raises OSError."""
+
+
+class Whole:
+    """A file as it is."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._fd = file.fileno()
+        self.size = file.seek(0, os.SEEK_END)
+
+    def read(self, offset: int, size: int) -> bytes:
+        """Up to ``size`` bytes from ``offset`` on. Raises OSError."""
+        return os.pread(self._fd, size, offset)
+
+
+class Pages:
+    """A dump of NAND pages, each followed by its spare area: the pages alone."""
+
+    def __init__(self, view: View, page: int, spare: int) -> None:
+        self.view, self.page, self.spare = view, page, spare
+        whole, rest = divmod(view.size, page + spare)
+        self.size = whole * page + min(rest, page)
+
+    def read(self, offset: int, size: int) -> bytes:
+        """Up to ``size`` bytes from ``offset`` on. Raises OSError."""
+        size = min(size, self.size - offset)
+        if size <= 0:
+            return b""
+        first, inside = divmod(offset, self.page)
+        last = (offset + size - 1) // self.page
+        unit = self.page + self.spare
+        raw = self.view.read(first * unit + inside, (last - first + 1) * unit - inside)
+        return without_spare(raw, inside, self.page, self.spare)[:size]
+
+
+def without_spare(raw: bytes, inside: int, page: int, spare: int) -> bytes:
+    """``raw``, whose first byte is byte ``inside`` of a page, without what stands between the pages."""
+    if len(raw) <= page - inside:
+        return raw
+    pieces = [raw[: page - inside]]
+    pieces += [raw[at : at + page] for at in range(page - inside + spare, len(raw), page + spare)]
+    return b"".join(pieces)
+
+
+class Stream:
+    """Reads a view from its beginning to its end, as ``ring.scan`` wants to; each window is shown to others first."""
+
+    def __init__(self, view: View) -> None:
+        self._view, self._at = view, 0
+
+    def seek(self, offset: int, /) -> int:
+        """Go on from there."""
+        self._at = offset
+        return offset
+
+    def read(self, size: int, /) -> bytes:
+        """The next bytes. Raises OSError."""
+        data = self._view.read(self._at, size)
+        self._at += len(data)
+        self.passed(self._at - len(data), data)
+        return data
+
+    def passed(self, offset: int, data: bytes) -> None:
+        """For others: this window was just read."""
+
+
+def joined(view: View, extents: Iterable[tuple[int, int]], size: int) -> bytes:
+    """The first ``size`` bytes of these (offset, bytes) put side by side; fewer where they end. Raises OSError."""
+    data = b""
+    for start, length in extents:
+        data += view.read(start, min(length, size - len(data)))
+        if len(data) >= size:
+            break
+    return data

@@ -13,9 +13,10 @@ import textwrap
 import traceback
 
 from lastgasp import __version__
-from lastgasp.cli import advise, check, diff, export, fleet, leaks, oom, page_file, record, report, top, what_if
+from lastgasp.cli import advise, check, diff, export, fleet, leaks, oom, page_file, pull, record, report, top, what_if
 from lastgasp.cli.live import LiveError
 from lastgasp.cli.package_lists import OwnershipError
+from lastgasp.pull import PullError
 from lastgasp.recorder.ring_file import RingError
 from lastgasp.report.export.target import ExportError
 from lastgasp.report.screen import WIDTH
@@ -27,6 +28,7 @@ ERRORS = (
     LoadError,
     ExportError,
     OwnershipError,
+    PullError,
     RingError,
     record.RecordError,
     top.TopError,
@@ -87,7 +89,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"lastgasp {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for command in (report, leaks, oom, what_if, advise, check, diff, export, fleet, top, record):
+    for command in (report, leaks, oom, what_if, advise, check, diff, export, fleet, top, pull, record):
         added = command.add(commands)
         added.epilog = f"{command.EXAMPLES}\n{getattr(command, 'STATUS', STATUS)}"
         added.description = textwrap.fill(added.description or "", WIDTH - 2)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Protocol
 
@@ -12,6 +13,7 @@ from lastgasp.pull import PullError
 
 PIECE = 65536
 STUCK_S = 30.0  # a wire that takes nothing for so long is broken
+LOOK_S = 0.5  # how often it is looked whether all shall end
 
 
 class WireError(PullError):
@@ -25,6 +27,7 @@ class Wire(Protocol):
     console: bool  # somebody has to log in first, and others may talk on it
     received: int  # bytes
     sent: int
+    halted: Callable[[], bool]  # true when all shall end: whoever waits then gets a WireError
 
     def read(self, timeout_s: float) -> bytes:
         """What came, at the latest after so many seconds; b"": nothing. Raises WireError."""
@@ -51,6 +54,7 @@ class Descriptors:
         self.name = name
         self.console = console
         self.received = self.sent = 0
+        self.halted: Callable[[], bool] = lambda: False
         self.reading, self.writing = reading, writing
         os.set_blocking(reading, False)
         os.set_blocking(writing, False)
@@ -67,8 +71,15 @@ class Descriptors:
 
     def read(self, timeout_s: float) -> bytes:
         """What came, at the latest after so many seconds; b"": nothing. Raises WireError."""
-        if not select.select([self.reading], [], [], max(timeout_s, 0))[0]:
-            return b""
+        until = time.monotonic() + timeout_s
+        while True:
+            left = max(until - time.monotonic(), 0)
+            if select.select([self.reading], [], [], min(left, LOOK_S))[0]:
+                break
+            if self.halted():
+                raise WireError(f"{self.name}: stopped")
+            if left <= LOOK_S:
+                return b""
         try:
             data = os.read(self.reading, PIECE)
         except BlockingIOError:

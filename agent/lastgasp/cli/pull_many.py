@@ -8,7 +8,7 @@ import sys
 import threading
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
-from lastgasp.cli import pull
+from lastgasp.cli import pull_one
 from lastgasp.cli.pull_progress import Lines
 from lastgasp.pull import PullError
 from lastgasp.pull.session import Result
@@ -29,7 +29,7 @@ def run(options: argparse.Namespace) -> int:
     failed: dict[str, str] = {}
     with Lines(sys.stderr, names) as lines, ThreadPoolExecutor(options.jobs) as pool:
         work: dict[Future[Result], str] = {
-            pool.submit(pull.one, options, name, lines.teller(name), halt.is_set): name for name in names
+            pool.submit(pull_one.one, options, name, lines.teller(name), halt.is_set): name for name in names
         }
         try:
             while work:
@@ -49,14 +49,14 @@ def run(options: argparse.Namespace) -> int:
     order = {name: place for place, name in enumerate(names)}
     done.sort(key=lambda pair: order[pair[0]])
     if options.json:
-        found = pull.as_json(done)
+        found = pull_one.as_json(done)
         found["failed"] = [{"target": visible(name), "why": visible(failed[name])} for name in names if name in failed]
         sys.stdout.write(json.dumps(found, indent=1) + "\n")
     else:
         sys.stdout.write(told(names, done, failed))
     if failed:
-        return pull.PARTLY if done else FAILED
-    return pull.PARTLY if any(result.progress.missing for _, result in done) else pull.DONE
+        return pull_one.PARTLY if done else FAILED
+    return pull_one.PARTLY if any(result.progress.missing for _, result in done) else pull_one.DONE
 
 
 def targets(path: str) -> list[str]:

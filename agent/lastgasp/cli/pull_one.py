@@ -1,0 +1,140 @@
+"""``lastgasp pull TARGET``: one device by its wire; and what ``pull_many`` does with each of many."""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import getpass
+import json
+import os
+import shlex
+import stat
+import sys
+from collections.abc import Callable
+
+from lastgasp.cli.pull_progress import Line
+from lastgasp.pull import PullError, session, store, target
+from lastgasp.pull.console import Credentials
+from lastgasp.pull.progress import Progress
+from lastgasp.pull.session import Options, Result
+from lastgasp.report import units
+from lastgasp.report.visible import visible
+
+FORMAT = 1
+DONE, PARTLY = 0, 3
+
+
+def run(options: argparse.Namespace, name: str) -> int:
+    """Pull and tell. Raises PullError, OSError."""
+    with Line(sys.stderr, name) as line:
+        try:
+            result = one(options, name, line.tell)
+        except KeyboardInterrupt:
+            line.end()
+            sys.stderr.write("lastgasp: interrupted; what came is kept, and the next pull goes on from there\n")
+            raise
+    sys.stdout.write(json.dumps(as_json([(name, result)]), indent=1) + "\n" if options.json else told(name, result))
+    return PARTLY if result.progress.missing else DONE
+
+
+def one(
+    options: argparse.Namespace,
+    name: str,
+    tell: Callable[[str, Progress], None],
+    halted: Callable[[], bool] | None = None,
+) -> Result:
+    """One device; with ``halted`` among many, when nobody answers questions. Raises PullError, OSError."""
+    batch = halted is not None
+    wire = target.wire(name, options.baud, batch)()
+    wire.halted = halted or wire.halted
+    credentials = Credentials(options.login, password(options, batch))
+    wanted = Options(
+        options.folder or store.default_folder(),
+        credentials,
+        options.ring,
+        None if options.last is None else max(1, options.last // 1000),
+        options.interrupt,
+        options.without_agent,
+    )
+    return session.pull(wire, wanted, tell)
+
+
+def password(options: argparse.Namespace, batch: bool) -> functools.partial[bytes]:
+    """How to have the password when a device asks for it; once, for a console may ask twice."""
+    known: list[bytes] = []
+    return functools.partial(_password, options.password_file, options.login or "", batch, known)
+
+
+def _password(path: str | None, login: str, batch: bool, known: list[bytes]) -> bytes:
+    """Raises PullError, OSError."""
+    if not known:
+        if path is not None:
+            with open(path, "rb") as file:
+                if stat.S_ISREG(os.fstat(file.fileno()).st_mode) and os.fstat(file.fileno()).st_mode & 0o077:
+                    sys.stderr.write(f"lastgasp: note: others can read {visible(path)}; chmod 600 it\n")
+                known.append(file.readline().rstrip(b"\r\n"))
+        elif batch or not sys.stdin.isatty():
+            raise PullError(f"the device asks for the password of {login}: give it in --password-file")
+        else:
+            known.append(getpass.getpass(f"password of {login} on the device: ").encode())
+    return known[0]
+
+
+def told(name: str, result: Result) -> str:
+    """What was pulled, and what to type next."""
+    progress = result.progress
+    device = visible(result.identity.host) or "a device without a name"
+    if not progress.blocks:
+        head = f"Nothing is new on {device} ({visible(name)})."
+        if not result.files:
+            head = f"{device} ({visible(name)}) has recorded nothing yet: its ring is blank."
+    else:
+        speed = progress.done_bytes / result.seconds if result.seconds else 0
+        head = (
+            f"Pulled {units.count(progress.blocks, 'new block')} ({units.size(progress.done_bytes)}) of {device} in"
+            f" {units.duration(result.seconds * 1000)}, {units.size(speed)}/s."
+        )
+    lines = [head]
+    if progress.again or result.breaks:
+        lines.append(
+            f"The line was bad: {units.count(progress.again, 'piece')} asked for again"
+            + (f", {units.count(result.breaks, 'time')} broken off and gone on" if result.breaks else "")
+            + "; every block is checked."
+        )
+    if not result.with_agent:
+        lines.append("There is no lastgasp-agent that sends: the ring was read with the device's own tools.")
+    if progress.missing:
+        lines.append(f"Not all: {units.count(progress.missing, 'block')} could not be had; pull again.")
+    lines += [f"  {visible(str(path))}" for path in result.new]
+    if len(result.files) > 1:
+        lines.append(
+            f"note: this device has had {len(result.files)} rings: it made a new one, or two devices say that they are"
+            " this one"
+        )
+    last = max(result.new or result.files, key=lambda path: path.stat().st_mtime, default=None)
+    if last is not None:
+        lines.append(f"Next: lastgasp report {shlex.quote(visible(str(last)))}")
+    return "\n".join(lines) + "\n"
+
+
+def as_json(results: list[tuple[str, Result]]) -> dict[str, object]:
+    """One object for all."""
+    devices = []
+    for name, result in results:
+        identity = result.identity
+        devices.append(
+            {
+                "target": visible(name),
+                "host": visible(identity.host),
+                "folder": str(result.folder),
+                "files": [str(path) for path in result.files],
+                "new_blocks": result.progress.blocks,
+                "new_bytes": result.progress.done_bytes,
+                "missing_blocks": result.progress.missing,
+                "asked_again": result.progress.again,
+                "received_bytes": result.received,
+                "seconds": round(result.seconds, 3),
+                "with_agent": result.with_agent,
+            }
+        )
+    return {"lastgasp_pull": FORMAT, "devices": devices}

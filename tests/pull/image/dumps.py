@@ -96,14 +96,14 @@ def shuffled(image: bytes, size: int, seed: int = 1, spare: int = 3) -> bytes:
     return b"".join(pieces)
 
 
-def folder(path: Path, files: dict[str, bytes]) -> Path:
+def folder(path: Path, files: dict[str, bytes], small: bool = False) -> Path:
     """A root file system: these files, and some others."""
     chance = random.Random(5)
     path.mkdir()
     (path / "etc").mkdir()
     for n in range(20):
         (path / f"etc/file{n}").write_bytes(b"some setting = %d\n" % n * chance.randrange(2000))
-    (path / "bin").write_bytes(chance.randbytes(300_000) + b"lastgasp.recorder.main" * 50)
+    (path / "bin").write_bytes(chance.randbytes(3_000 if small else 300_000) + b"lastgasp.recorder.main" * 50)
     for name, data in files.items():
         (path / name).write_bytes(data)
     return path

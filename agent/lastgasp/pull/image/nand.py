@@ -7,22 +7,23 @@ some of what failed: a CRC of 32 bits does not come right by chance. The dump mu
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import starmap
 
 from lastgasp.pull.image.view import View, without_spare
 
-PAGES = (512, 1024, 2048, 4096, 8192, 16384)
+# Sizes of a page, and what the sizes of their spare areas are multiples of.
+PAGES = ((512, 1), (1024, 1), (2048, 2), (4096, 2), (8192, 4), (16384, 8))
 # Chips have 16 bytes for each 512 up to 14 in 100; a controller may use less.
 LEAST, MOST = 64, 6  # parts of a page that a spare area is at least, at most
 # Tried first, and taken where others fit as many samples, for few samples do not tell all sizes apart.
 USUAL = ((512, 16), (2048, 64), (2048, 128), (4096, 128), (4096, 224), (4096, 256), (8192, 448), (8192, 640))
-KEPT = 64  # samples
-GROUP = 8  # samples that all sizes are tried on at a time
-ENOUGH = 5  # of a group: then no others are tried
+KEPT = 32  # samples
+FEW = 12  # of them that all sizes are tried on
 
 Check = Callable[[bytes], bool]
+Sample = tuple[int, int, Check, bytes]  # offset, bytes at most, is it valid? what stands there in the dump
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,30 +55,30 @@ class Samples:
 def recognise(view: View, samples: Samples) -> Geometry | None:
     """The one that makes most samples valid; None where none does any. Raises OSError."""
     raw = [(offset, size, check, view.read(offset, _with_spare(size))) for offset, size, check in samples.kept]
-    for first in range(0, len(raw), GROUP):
-        hits: Counter[Geometry] = Counter()
-        for candidate in _candidates():
-            fitting = sum(_fits(candidate, *sample) for sample in raw[first : first + GROUP])
-            if fitting >= ENOUGH:
-                return candidate
-            if fitting:
-                hits[candidate] = sum(_fits(candidate, *sample) for sample in raw)
-        if hits:
-            return max(hits, key=lambda one: hits[one])  # the first of the best
-    return None
+    few = raw[:: len(raw) // FEW + 1]
+    return _best(USUAL, raw, len(raw) // 2) or _best(_all(), few, 0) or _best(USUAL, raw, 0)
+
+
+def _best(candidates: Iterable[tuple[int, int]], raw: list[Sample], least: int) -> Geometry | None:
+    """The first of those that make most samples valid, more than ``least``."""
+    best = None
+    for candidate in starmap(Geometry, candidates):
+        hits = sum(_fits(candidate, *sample) for sample in raw)
+        if hits > least:
+            best, least = candidate, hits
+    return best
+
+
+def _all() -> Iterator[tuple[int, int]]:
+    yield from USUAL
+    for page, step in PAGES:
+        for spare in range(page // LEAST, page // MOST, step):
+            yield page, spare
 
 
 def _with_spare(size: int) -> int:
     """Bytes of a dump that so many bytes of pages are in, at most."""
-    return size + (size // PAGES[-1] + 1) * PAGES[-1] // MOST + size // MOST
-
-
-def _candidates() -> Iterator[Geometry]:
-    for page, spare in USUAL:
-        yield Geometry(page, spare)
-    for page in PAGES:
-        for spare in range(page // LEAST, page // MOST):
-            yield Geometry(page, spare)
+    return size + size // MOST + PAGES[-1][0] // MOST
 
 
 def _fits(one: Geometry, offset: int, size: int, check: Check, raw: bytes) -> bool:

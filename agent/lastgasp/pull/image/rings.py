@@ -85,7 +85,7 @@ class _Search:
 
     def _ubi(self, survey: Survey) -> None:
         """Blocks that begin in one erase block of a UBI volume and end in the next one of that volume."""
-        size = survey.erase_blocks.size
+        size = survey.erase_blocks.measure()
         if not size:
             return
         volumes = ", ".join(map(str, survey.erase_blocks.volumes)) or "none"

@@ -24,7 +24,7 @@ HEADER = struct.Struct(">4sB3xQIII32xI")
 # magic, version, volume type, copy flag, compatibility, volume, number in it, sizes, sequence number, CRC
 USED = struct.Struct(">4sBBBBII4xIIII4xQ12xI")
 MOST = 1 << 18  # erase blocks of a dump that are looked at
-LARGEST = 1 << 24  # bytes of an erase block
+LEAST, LARGEST = 1 << 12, 1 << 24  # bytes of an erase block
 INTERNAL = 0x7FFFEFFF  # the first volume number that holds no user's data: the layout volume
 INVERT = 0xFFFFFFFF
 
@@ -48,6 +48,7 @@ class EraseBlocks:
 
     starts: array[int] = field(default_factory=lambda: array("Q"))
     used: list[Used | None] = field(default_factory=list)
+    size: int = 0  # once it was measured
     _newest: dict[tuple[Volume, int], Used] = field(default_factory=dict)
 
     def look(self, view: View, offset: int) -> None:
@@ -70,11 +71,11 @@ class EraseBlocks:
             if other is None or other.order < used.order:
                 self._newest[used.volume, used.number] = used
 
-    @property
-    def size(self) -> int:
+    def measure(self) -> int:
         """Bytes of an erase block: the distance that most have. 0 where it is not known."""
-        distances = Counter(b - a for a, b in pairwise(self.starts))
-        return distances.most_common(1)[0][0] if distances else 0
+        distances = Counter(b - a for a, b in pairwise(self.starts) if LEAST <= b - a <= LARGEST)
+        self.size = distances.most_common(1)[0][0] if distances else 0
+        return self.size
 
     @property
     def volumes(self) -> list[int]:

@@ -1,0 +1,129 @@
+"""Dumps that are damaged, or made to do harm: no error, no block that was never written, bounded memory."""
+
+from __future__ import annotations
+
+import os
+import random
+import struct
+import tracemalloc
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from dumps import ext4, folder, jffs2, newest, recording, search, ubi, ubifs, versions, with_spare, written
+
+from lastgasp.pull.image import nodes
+from lastgasp.pull.image.jffs2 import Jffs2
+from lastgasp.pull.image.ubifs import HEADER
+from lastgasp.pull.image.ubifs import MAGIC as UBIFS_MAGIC
+
+ROUNDS = 300 if os.environ.get("LASTGASP_LONG") else 12
+RINGS = {"ring": recording()[: 64 << 10], "large": written(16384, slots=32, ring_id=2, blocks=36, early=False)}
+WRITTEN = {data for ring in RINGS.values() for by_write in versions(ring).values() for data in by_write.values()}
+MAGICS = (b"lastgasp", b"UBI#", b"UBI!", UBIFS_MAGIC, *Jffs2("<").magics, *Jffs2(">").magics, b"\x53\xef")
+EXTREMES = (0, 1, 0x7F, 0x80, 0xFF)
+
+
+def _nand(path: Path, root: Path) -> bytes:
+    return with_spare(ubi(path / "ubi", [("a", ubifs(path / "ubifs", root))]).read_bytes(), 2048, 64)
+
+
+IMAGES: dict[str, Callable[[Path, Path], bytes]] = {
+    "plain": lambda path, root: b"".join(RINGS.values()),
+    "UBI": _nand,
+    "JFFS2": lambda path, root: jffs2(path / "jffs2", root, "-b").read_bytes(),
+    "ext4": lambda path, root: ext4(path / "ext4", root, 1024, "3M").read_bytes(),
+}
+
+
+@pytest.mark.parametrize("kind", IMAGES)
+def test_of_a_damaged_dump_only_what_was_written_comes_out(tmp_path: Path, kind: str) -> None:
+    root = folder(tmp_path / "root", RINGS, small=True)
+    image = IMAGES[kind](tmp_path, root)
+    seed = random.randrange(1 << 32)
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    dump = tmp_path / "dump"
+    for _ in range(ROUNDS):
+        dump.write_bytes(_damaged(chance, image))
+        _, blocks = search(dump)
+        assert {data for ring in blocks.values() for data in ring} <= WRITTEN
+
+
+def _damaged(chance: random.Random, image: bytes) -> bytes:
+    """Flipped bits, other values behind magic numbers, pieces moved, the end cut off."""
+    made = bytearray(image)
+    for _ in range(chance.randrange(60)):
+        made[chance.randrange(len(made))] ^= 1 << chance.randrange(8)
+    for magic in chance.sample(MAGICS, 4):
+        at = -1
+        while (at := made.find(magic, at + 1)) >= 0:
+            if chance.random() < 0.2:
+                where = at + chance.randrange(4, 80)
+                made[where : where + 4] = bytes([chance.choice(EXTREMES)]) * 4
+    for _ in range(chance.randrange(4)):
+        size = chance.choice((512, 4096, 70_000))
+        a, b = chance.randrange(len(made)), chance.randrange(len(made))
+        made[a : a + size] = made[b : b + size]
+    return bytes(made[: chance.randrange(len(made)) if chance.random() < 0.2 else len(made)])
+
+
+def ubifs_node(inode: int, block: int, order: int, kind: int, stored: bytes, size: int = 4096) -> bytes:
+    """Any values, and the right CRC."""
+    header = HEADER.pack(UBIFS_MAGIC, 0, order, HEADER.size + len(stored), 1, 0, inode, block | 1 << 29, size, kind, 0)
+    body = header[8:] + stored
+    return header[:4] + (zlib.crc32(body) ^ 0xFFFFFFFF).to_bytes(4, "little") + body
+
+
+def erase_block(number: int, image: int, second: int = 64, begin: int = 128) -> bytes:
+    """The headers of one, with the right CRCs."""
+    first = struct.pack(">4sB3xQIII32x", b"UBI#", 1, 7, second, begin, image)
+    used = struct.pack(">4sBBBBII4xIIII4xQ12x", b"UBI!", 1, 1, 0, 0, 0, number, 0, 0, 0, 0, number)
+    return b"".join(one + (zlib.crc32(one) ^ 0xFFFFFFFF).to_bytes(4, "big") for one in (first, used))
+
+
+BLOCK = written(16384, ring_id=3)[:16384]
+HOSTILE: dict[str, Callable[[], bytes]] = {
+    "magic numbers": lambda: b"lastgasp" * 40_000,
+    "headers": lambda: BLOCK[:84] * 6_000,
+    "nodes of a file each": lambda: b"".join(ubifs_node(n, 0, n, 0, b"lastgasp") for n in range(12_000)),
+    "nodes of one place": lambda: b"".join(ubifs_node(1, 0, n, 0, BLOCK[:200]) for n in range(6_000)),
+    "nodes that are bombs": lambda: b"".join(
+        ubifs_node(1, n % 4, n, 2, zlib.compress(BLOCK[:100] + bytes(1 << 20), wbits=-15)) for n in range(600)
+    ),
+    "erase blocks without end": lambda: b"".join(erase_block(n, n // 7) + BLOCK[:84] for n in range(4_000)),
+    "erase blocks that are nothing": lambda: b"".join(erase_block(0, 0, 0xFFFFFFFF, 0xFFFFFFFF) for n in range(4_000)),
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_memory_stays_bounded(tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nodes, "MOST_NODES", 5_000)
+    monkeypatch.setattr(nodes, "MOST_FILES", 1_000)
+    dump = tmp_path / "dump"
+    dump.write_bytes(HOSTILE[kind]())
+    tracemalloc.start()
+    try:
+        found, blocks = search(dump)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert blocks == {}
+    assert peak < 16 << 20
+    if kind.startswith("nodes of"):
+        assert "were left out, there are too many" in found.notes[0]
+
+
+def test_what_is_forgotten_are_files_without_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nodes, "MOST_FILES", 100)
+    ring = written(16384, ring_id=4)
+    made = []
+    for at in range(0, len(ring), 4096):
+        made.append(ubifs_node(65, at // 4096, at, 0, ring[at : at + 4096]))
+        made += [ubifs_node(1000 + at + n, 0, n, 0, b"something else") for n in range(9)]
+    dump = tmp_path / "dump"
+    dump.write_bytes(b"".join(made))
+    found, blocks = search(dump)
+    assert blocks == {4: newest(ring)}
+    assert "were left out" in found.notes[0]

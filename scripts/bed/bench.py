@@ -50,7 +50,8 @@ class Setup:
     clock goes by the instructions that it executes, so that a busy host does not make it miss time; `hurried` it
     also passes over the time in which the guest has nothing to do. `utc` is what the guest's clock begins with
     (2026-11-23T12:00:00). With `ssh_port` the guest has a network card, on which it sees nobody, and that port of
-    the loopback interface leads to its port 22. `apart` leaves the serial line to whoever is to have it: see Guest.
+    the loopback interface leads to its port 22. `root_image` is where the root's disk is kept; one that is there
+    already is used as it is, as a guest wants it that goes on from a saved state. `apart` leaves the serial line to whoever is to have it: see Guest.
     """
 
     board: Board
@@ -70,6 +71,7 @@ class Setup:
     hurried: bool = False
     utc: str | None = None
     ssh_port: int | None = None
+    root_image: Path | None = None
     apart: bool = False
 
 
@@ -151,8 +153,9 @@ def _prepare(setup: Setup, folder: Path, run: Path) -> list[str]:
             raise BedError(f"{setup.root}: not a size such as 64M")
         first = userland.skeleton(archive, "init-disk")
         userland.add_modules(first, kernel, disk_modules, [])
-        disks.append(Disk(run / "root.ext4", "root"))
-        root.ext4(disks[0].image, setup.root)
+        disks.append(Disk(setup.root_image or run / "root.ext4", "root"))
+        if not disks[0].image.exists():
+            root.ext4(disks[0].image, setup.root)
     if setup.data:
         disks.append(Disk(_data_image(setup.data, run), "data"))
     disks += setup.disks

@@ -14,7 +14,8 @@ from bed.targets import PYTHON, Arch
 from bed.tools import run
 
 SCRIPTS = Path(__file__).resolve().parents[1]
-LEAKER_SOURCE = Path(__file__).parent / "inside/leakd.c"
+INSIDE = Path(__file__).parent / "inside"
+LEAKER_SOURCE = INSIDE / "leakd.c"
 
 
 @contextmanager

@@ -51,7 +51,8 @@ class Setup:
     also passes over the time in which the guest has nothing to do. `utc` is what the guest's clock begins with
     (2026-11-23T12:00:00). With `ssh_port` the guest has a network card, on which it sees nobody, and that port of
     the loopback interface leads to its port 22. `root_image` is where the root's disk is kept; one that is there
-    already is used as it is, as a guest wants it that goes on from a saved state. `apart` leaves the serial line to whoever is to have it: see Guest.
+    already is used as it is, as a guest wants it that goes on from a saved state. `apart` leaves the serial line to
+    whoever is to have it: see Guest.
     """
 
     board: Board

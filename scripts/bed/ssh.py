@@ -22,6 +22,7 @@ UserKnownHostsFile {known}
 GlobalKnownHostsFile /dev/null
 StrictHostKeyChecking yes
 """
+PID = "/run/dropbear.pid"
 START = """
 mkdir -p /root/.ssh /etc/dropbear
 echo {public} > /root/.ssh/authorized_keys
@@ -31,7 +32,7 @@ chmod 600 /root/.ssh/authorized_keys
 ip addr add 10.0.2.15/24 dev eth0
 ip link set eth0 up
 dropbearkey -t ed25519 -f /etc/dropbear/host > /dev/null 2>&1
-/usr/sbin/dropbear -r /etc/dropbear/host -s -E -p 22 2> /run/dropbear.log
+/usr/sbin/dropbear -r /etc/dropbear/host -P {pid} -s -E -p 22 2> /run/dropbear.log
 dropbearkey -y -f /etc/dropbear/host | grep ^ssh-
 """
 
@@ -67,7 +68,7 @@ def open_door(guest: Guest, port: int, folder: Path) -> Door:
     if not key.exists():
         run([require("ssh-keygen", "openssh-client"), "-q", "-t", "ed25519", "-N", "", "-C", "bed", "-f", str(key)])
     public = key.with_suffix(".pub").read_text().strip()
-    said = guest.check(START.format(public=shlex.quote(public))).split()
+    said = guest.check(START.format(public=shlex.quote(public), pid=PID)).split()
     if said[:1] != ["ssh-ed25519"]:
         raise BedError(f"in the guest, dropbear has no key: {' '.join(said)}")
     known.write_text(f"[127.0.0.1]:{port} {said[0]} {said[1]}\n")

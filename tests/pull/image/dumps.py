@@ -135,8 +135,20 @@ def jffs2(path: Path, root: Path, *options: str, block: int = 131_072) -> Path:
     return path
 
 
-def ext4(path: Path, root: Path, block: int = 4096, size: str = "16M") -> Path:
-    """An ext4 image."""
+def ext4(path: Path, root: Path, block: int = 4096, size: str = "16M", kind: str = "ext4") -> Path:
+    """An ext4 image, or one of those before it."""
     path.unlink(missing_ok=True)
-    tool("mke2fs", "e2fsprogs", "-q", "-F", "-t", "ext4", "-b", str(block), "-d", root, path, size)
+    tool("mke2fs", "e2fsprogs", "-q", "-F", "-t", kind, "-b", str(block), "-N", "4096", "-d", root, path, size)
     return path
+
+
+def in_pieces(image: Path, block: int, files: dict[str, Path]) -> None:
+    """Write files to a file system of ext4's kind in which every second block is taken."""
+    filler = image.with_suffix(".filler")
+    filler.write_bytes(random.Random(block).randbytes(block))
+    count = 2 * sum(path.stat().st_size for path in files.values()) // block + 200
+    commands = [f"write {filler} f{n}" for n in range(count)] + [f"rm f{n}" for n in range(0, count, 2)]
+    commands += [f"write {path} {name}" for name, path in files.items()]
+    script = image.with_suffix(".commands")
+    script.write_text("\n".join(commands))
+    tool("debugfs", "e2fsprogs", "-w", "-f", script, image)

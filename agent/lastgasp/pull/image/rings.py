@@ -1,8 +1,8 @@
 """Every ring out of a flash dump, whatever holds it: ``with rings(path) as found:``.
 
 Looked for are blocks, by their magic and CRC, at any offset; across the spare areas of NAND pages; across UBI's erase
-blocks; in the data nodes of UBIFS and JFFS2, compressed or not. A block is only taken when its CRC is right, however
-it was put together. Blocks of different rings are never mixed.
+blocks; in the data nodes of UBIFS and JFFS2, compressed or not; in files of ext4 that lie in pieces. A block is only
+taken when its CRC is right, however it was put together. Blocks of different rings are never mixed.
 
 Contract: never raises on content, whatever is in the file. Bounded memory; time grows with the size of the file.
 """
@@ -13,17 +13,20 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from lastgasp.pull.image import replay
+from lastgasp.pull.image import ext4, replay
 from lastgasp.pull.image.found import IN_PLACE, Collection, FoundRing
 from lastgasp.pull.image.heads import block_size, valid
 from lastgasp.pull.image.nand import recognise
 from lastgasp.pull.image.nodes import Nodes, Spans
 from lastgasp.pull.image.survey import Survey
-from lastgasp.pull.image.view import Pages, View, Whole, joined
+from lastgasp.pull.image.view import WINDOW, Pages, Stream, View, Whole, joined
 from lastgasp.ring.format import HEADER_SIZE
+from lastgasp.ring.scan import pieces
 from lastgasp.ring.source import opened
 
 LIMIT = 64 << 30  # bytes that a compressed dump may become
+MOST_SYSTEMS = 32  # of ext4 in a dump
+MOST_READ = 2  # times the dump, through the files of its ext4 file systems
 Progress = Callable[[int, int], None]
 
 
@@ -69,7 +72,10 @@ class _Search:
         self._ubi(survey)
         for nodes in survey.nodes:
             self._replay(survey.view, nodes)
-        self._count_broken(survey)
+        broken = self._unexplained(survey)
+        if broken:
+            broken -= self._ext4(survey.view, broken)
+        self.findings.broken = len(broken)
         self.findings.blank, self.findings.newer = survey.blank, survey.newer
         self.findings.rings = sorted(collection.rings.values(), key=lambda ring: (-len(ring), ring.ring_id))
 
@@ -118,8 +124,41 @@ class _Search:
                 " ring if something is missing"
             )
 
-    def _count_broken(self, survey: Survey) -> None:
-        """What begins inside a valid node is not damaged: it goes on in another one, or is compressed."""
+    def _unexplained(self, survey: Survey) -> set[int]:
+        """Where blocks begin that are damaged or cut. Not those inside a valid node: that is compressed, or goes on."""
         inside = [Spans(nodes, survey.view) for nodes in survey.nodes] if survey.broken else []
-        for offset in survey.broken:
-            self.findings.broken += offset not in survey.explained and not any(offset in one for one in inside)
+        left = set(survey.broken) - survey.explained
+        return {offset for offset in left if not any(offset in one for one in inside)}
+
+    def _ext4(self, view: View, broken: set[int]) -> set[int]:
+        """Those blocks among the broken ones that are whole in their file, which lies in pieces."""
+        whole: set[int] = set()
+        left = view.size * MOST_READ  # bytes: files may lie over one another
+        for system in self._superblocks(view):
+            files = 0
+            for file in system.files():
+                left -= file.size
+                if left < 0:
+                    break
+                for kind, offset, data in pieces(Stream(file)):
+                    place = file.place(offset)
+                    if kind == "block" and place is not None:
+                        self._collection.add(data, "ext4 extents", (file, offset))
+                        whole.add(place)
+                files += 1
+            if files:
+                self.findings.layout.append(f"ext4 with blocks of {system.block} bytes: {files} files in pieces")
+        return whole & broken
+
+    def _superblocks(self, view: View) -> Iterator[ext4.FileSystem]:
+        self._total += view.size
+        tail, found = b"", 0
+        for offset in range(0, view.size, WINDOW):
+            data = view.read(offset, WINDOW)
+            self._progress(self._done + offset + len(data), self._total)
+            for system in ext4.superblocks(view, offset - len(tail), tail + data):
+                if found < MOST_SYSTEMS:
+                    yield system
+                found += 1
+            tail = data[-1:]
+        self._done += view.size

@@ -6,6 +6,7 @@ Contract: ``read(offset, size)`` gives the bytes there, fewer at the end, none b
 from __future__ import annotations
 
 import os
+from bisect import bisect_right
 from collections.abc import Iterable
 from typing import BinaryIO, Protocol
 
@@ -92,3 +93,37 @@ def joined(view: View, extents: Iterable[tuple[int, int]], size: int) -> bytes:
         if len(data) >= size:
             break
     return data
+
+
+class Extents:
+    """A file in pieces, each (offset in the file, offset in the view, bytes), with zeros between them."""
+
+    def __init__(self, view: View, pieces: Iterable[tuple[int, int, int]]) -> None:
+        self.view = view
+        self.pieces = sorted(pieces)
+        self.size = max((at + length for at, _, length in self.pieces), default=0)
+        self._starts = [at for at, _, _ in self.pieces]
+
+    def read(self, offset: int, size: int) -> bytes:
+        """Up to ``size`` bytes from ``offset`` on. Raises OSError."""
+        data = b""
+        size = min(size, self.size - offset)
+        index = max(bisect_right(self._starts, offset) - 1, 0)
+        while len(data) < size and index < len(self.pieces):
+            at, start, length = self.pieces[index]
+            here = offset + len(data)
+            if here < at:
+                data += bytes(min(at - here, size - len(data)))
+            elif here < at + length:
+                data += self.view.read(start + here - at, min(at + length - here, size - len(data)))
+                if len(data) < min(at + length - offset, size):
+                    break  # the view ends before
+            else:
+                index += 1
+        return data
+
+    def place(self, offset: int) -> int | None:
+        """Where a byte of the file is in the view."""
+        index = bisect_right(self._starts, offset) - 1
+        at, start, length = self.pieces[index] if index >= 0 else (0, 0, 0)
+        return start + offset - at if 0 <= offset - at < length else None

@@ -117,12 +117,19 @@ def booted(
             yield started
 
 
-def fetch(board: Board, kernel: Kernel) -> None:
+def fetch(board: Board, kernel: Kernel, programs: list[tuple[str, str]] | None = None) -> None:
     """Have all packages that guests of this kind want. Raises BedError where they cannot be had."""
     folder = working_folder()
     with _locked(folder):
-        userland.root(Archive(folder, USERLAND_SUITE, board.arch.name), board.arch)
+        archive = Archive(folder, USERLAND_SUITE, board.arch.name)
+        userland.root(archive, board.arch)
+        for package, _ in programs or ():
+            archive.packages(_with_libraries(package))
         _kernel(folder, board, kernel)
+
+
+def _with_libraries(package: str) -> list[str]:
+    return [package, *PROGRAM_LIBRARIES.get(package, ()), *LIBRARY_PACKAGES]
 
 
 def _kernel(folder: Path, board: Board, kernel: Kernel) -> KernelFiles:
@@ -141,8 +148,7 @@ def _prepare(setup: Setup, folder: Path, run: Path) -> list[str]:
     load = [*load, *(SHELL_LINE_MODULES if setup.apart else ()), *(NETWORK_MODULES if setup.ssh_port else ())]
     userland.add_modules(root, kernel, load, setup.modules)
     for package, path in setup.programs:
-        packages = [package, *PROGRAM_LIBRARIES.get(package, ()), *LIBRARY_PACKAGES]
-        userland.add_program(root, archive.packages(packages), board.arch, path)
+        userland.add_program(root, archive.packages(_with_libraries(package)), board.arch, path)
     for source, path in setup.files:
         root.host(source, path.lstrip("/"))
     disks: list[Disk] = []

@@ -1,17 +1,21 @@
 """The ring on other file systems than ext4, and on a bare block device: cut off, gone on with, full, and worn how fast.
 
-NAND flash is the kernel's simulator, which forgets when the kernel ends. So there the agent is killed and the file
-system attached anew; what stands on a disk goes through a power cut, as in power_cut.
+NAND flash is the kernel's simulator, which forgets when the kernel ends. So there the agent is killed, the chip dumped
+and searched for the ring, and the file system attached anew; what stands on a disk goes through a power cut, as in power_cut.
 """
 
+import io
 import time
 from pathlib import Path
 from typing import Any
 
 from bed.guest import Disk
+from lastgasp.pull.image.rings import rings
+from lastgasp.ring.scan import scan
+from lastgasp.timeline.load import newest_versions
 from rehearsals.checks import Checks
 from rehearsals.device import AGENT, CONFIG, Bench, Device, device
-from rehearsals.media import AT_ONCE, MEDIA, MODULES, PROGRAMS, Medium
+from rehearsals.media import AT_ONCE, MEDIA, MODULES, NAND_DUMP, PROGRAMS, Medium
 from rehearsals.power_cut import HURRY
 from rehearsals.recordings import Told
 
@@ -22,6 +26,7 @@ BUSY_S = 40
 HURRY_S = 10
 FULL_S = 20
 FILL_TIMEOUT_S = 900
+DUMP_TIMEOUT_S = 900
 # Processes that come and go, each with a command line that does not compress: blocks are full in a second or two.
 CHURN = (
     "touch /run/churn; (base64 -w 110 /dev/urandom | while read -r word && [ -e /run/churn ]; do"
@@ -83,7 +88,9 @@ def _two_runs(bench: Bench, medium: Medium, checks: Checks) -> None:
         there.guest.check(f"{medium.find}\n{medium.mount}")
         flushed = _first_run(there, medium, checks)
         if not disks:
-            there.guest.check(f"kill -9 $(cat /run/agent.pid); rm /run/lastgasp.sock; sleep 1\n{medium.unmount}")
+            there.guest.check("kill -9 $(cat /run/agent.pid); rm /run/lastgasp.sock; sleep 1")
+            _found_in_dump(there, medium, checks, bench.file(f"{name}.dump.gz"))
+            there.guest.check(medium.unmount)
             there.guest.check(medium.mount)
             _second_run(there, medium, checks, ring)
     if disks:
@@ -119,6 +126,21 @@ def _first_run(there: Device, medium: Medium, checks: Checks) -> int:
     samples: int = there.status()["samples"]
     time.sleep(0.5)
     return samples
+
+
+def _found_in_dump(there: Device, medium: Medium, checks: Checks, dump: Path) -> None:
+    """A dump of the chip, taken as it is, holds what can be read from the ring through the file system."""
+    ring = there.guest.pull(medium.ring)
+    there.guest.check(NAND_DUMP, DUMP_TIMEOUT_S)
+    dump.write_bytes(there.guest.pull("/run/dump.gz"))
+    found = {(block.number, block.write_number) for block in newest_versions(scan(io.BytesIO(ring)).blocks)}
+    with rings(str(dump)) as findings:
+        kept = {(p.number, p.write_number) for one in findings.rings for p in one.places.values()}
+        checks.check(found <= kept and not findings.broken, f"of {len(found)} blocks {len(found & kept)} in a dump")
+        checks.measured(f"dump of {findings.size} bytes: {'; '.join(findings.layout)}")
+        for one in findings.rings:
+            ways = ", ".join(f"{count} from {how}" for how, count in sorted(one.put_together.items()))
+            checks.measured(f"ring with {len(one)} blocks, {one.superseded} older versions; put together: {ways}")
 
 
 def _record(there: Device, medium: Medium, checks: Checks, what: str, seconds: int) -> dict[str, Any]:

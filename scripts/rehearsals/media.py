@@ -9,7 +9,7 @@ from bed.errors import require
 RING = "/media/ring"
 DISK_SIZE = 64 << 20
 MODULES = ["crc32_generic", "f2fs", "overlay", "nandsim", "ubi", "ubifs", "jffs2", "zstd", "deflate", "lzo"]
-PROGRAMS = [("mtd-utils", f"usr/sbin/{name}") for name in ("ubiattach", "ubidetach", "ubimkvol")]
+PROGRAMS = [("mtd-utils", f"usr/sbin/{name}") for name in ("ubiattach", "ubidetach", "ubimkvol", "nanddump")]
 PACKAGES = {"mke2fs": "e2fsprogs", "mkfs.f2fs": "f2fs-tools"}
 
 # The disk under a name that does not depend on how many there are.
@@ -30,6 +30,8 @@ PROGRAMMED = (
     "sed -n 's/.*len: *\\([0-9]*\\) .*hitcount: *\\([0-9]*\\).*/\\1 \\2/p'"
     " /sys/kernel/tracing/events/kprobes/programmed/hist | awk '{ n += $1 * $2 } END { printf \"%.0f\\n\", n }'"
 )
+# The whole chip with its spare areas, as a programmer reads it.
+NAND_DUMP = "/usr/sbin/nanddump -o --bb=dumpbad /dev/mtd0 2> /dev/null | gzip -1 > /run/dump.gz"
 UBI_ATTACH = "/usr/sbin/ubiattach -p /dev/mtd0 > /dev/null"
 UBI_DETACH = "/usr/sbin/ubidetach -p /dev/mtd0 > /dev/null"
 

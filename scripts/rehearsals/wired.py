@@ -24,6 +24,7 @@ from rehearsals import parts
 from rehearsals.device import AGENT, RING, Bench, Device
 
 MEM = "128M"
+PROGRAMS = [*ssh.PROGRAMS, console.BASH]
 BAUD = 115200
 GIVE_UP_S = 300
 KILLED_S = 20
@@ -155,7 +156,7 @@ def setup_of(bench: Bench, name: str, settings: dict[str, str], **changes: Any) 
     program.write_text(AGENT_PROGRAM)
     program.chmod(0o755)
     disk = parts.fresh_disk(bench.file(f"{name}.ext4"), "16M")
-    setup = bench.setup(name, disk, settings, mem=MEM, programs=[*ssh.PROGRAMS, console.BASH], apart=True)
+    setup = bench.setup(name, disk, settings, mem=MEM, programs=PROGRAMS, apart=True)
     files = [*setup.files, (passwd, "etc/passwd"), (program, AGENT_PATH.lstrip("/"))]
     return replace(setup, files=files, ssh_port=ssh.free_port(), **changes)
 

@@ -6,23 +6,19 @@ tools of ext4, a Debian mirror. Whatever else goes wrong is a failure, packages 
 
 from __future__ import annotations
 
-import fcntl
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from typing import IO
 
 import pytest
 
+import guests
 from bed import bench
-from bed.errors import Unavailable, require
-from bed.targets import BOARDS, DEFAULT_KERNEL, KERNELS, PYTHON
+from bed.errors import Unavailable
+from bed.targets import BOARDS, KERNELS
 
 SCRIPT = Path(__file__).parents[2] / "scripts/qemu-bed"
-GUESTS = 2
 TIMEOUT_S = 900  # hangs end in a failure; a run takes some 40 s
 # The slowest first, as two run at a time.
 RUNS = (
@@ -33,33 +29,7 @@ RUNS = (
     ("armhf", "6.12", "memcg", False),
     ("armhf", "6.1", "overcommit-2", False),
 )
-TOOLS = {
-    "mke2fs": "e2fsprogs",
-    "e2fsck": "e2fsprogs",
-    "debugfs": "e2fsprogs",
-    "apt-get": "apt",
-    "dpkg-deb": "dpkg",
-}
-
 Run = tuple[str, str, str, bool]
-
-
-def missing() -> str:
-    """What keeps any guest from being made here; empty if nothing does."""
-    boards = [BOARDS[arch] for arch in dict.fromkeys(arch for arch, _, _, _ in RUNS)]
-    try:
-        for tool, package in TOOLS.items():
-            require(tool, package)
-        for board in boards:
-            require(board.qemu, board.qemu_package)
-            require(f"{board.arch.triplet}-gcc", f"gcc-{board.arch.triplet} libc6-dev-{board.arch.name}-cross")
-        if sys.version_info[:2] != tuple(map(int, PYTHON.split("."))):
-            require(f"python{PYTHON}", f"python{PYTHON}")
-        for board in boards:
-            bench.fetch(board, KERNELS[DEFAULT_KERNEL])
-    except Unavailable as error:
-        return str(error)
-    return ""
 
 
 def without() -> dict[tuple[str, str], str]:
@@ -73,30 +43,10 @@ def without() -> dict[tuple[str, str], str]:
     return found
 
 
-@contextmanager
-def slot() -> Iterator[None]:
-    """One of GUESTS places, shared by all workers of a test run."""
-    with ExitStack() as stack:
-        names = [bench.working_folder() / f"slot-{number}" for number in range(GUESTS)]
-        files = [stack.enter_context(open(name, "w")) for name in names]
-        while not any(map(locked, files)):
-            time.sleep(0.5)
-        yield
-
-
-def locked(file: IO[str]) -> bool:
-    """Take this place, if it is free."""
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
 @pytest.fixture(scope="module")
 def lacking() -> dict[tuple[str, str], str]:
     """The kernels that cannot be had, and why; skips all if no guest can be made."""
-    if reason := missing():
+    if reason := guests.missing([BOARDS[arch] for arch in dict.fromkeys(arch for arch, _, _, _ in RUNS)]):
         pytest.skip(f"no guests can be made here: {reason}")
     return without()
 
@@ -113,7 +63,7 @@ def test_a_real_kill_is_as_the_model_says_and_recorded(
         pytest.skip(f"no Linux {kernel} for {arch}: {reason}")
     command = [sys.executable, str(SCRIPT), "oom", "--arch", arch, "--kernel", kernel, "--scenario", scenario]
     command += ["--keep", str(tmp_path)] + ([] if agent else ["--without-agent"])
-    with slot():
+    with guests.slot():
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=TIMEOUT_S)
     print(done.stdout, done.stderr)
     assert done.returncode == 0

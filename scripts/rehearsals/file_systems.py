@@ -1,7 +1,8 @@
 """The ring on other file systems than ext4, and on a bare block device: cut off, gone on with, full, and worn how fast.
 
 NAND flash is the kernel's simulator, which forgets when the kernel ends. So there the agent is killed, the chip dumped
-and searched for the ring, and the file system attached anew; what stands on a disk goes through a power cut, as in power_cut.
+and searched for the ring, and the file system attached anew; what stands on a disk goes through a power cut, as in
+power_cut.
 """
 
 import io

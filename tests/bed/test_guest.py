@@ -38,6 +38,7 @@ while data := os.read(shell.stdout.fileno(), 65536):
     os.write(line, data)
 os._exit(0)
 """
+MODULES = ("virtio_mmio", "virtio_net", "virtio_console")
 READY = "[    0.1] a word of the kernel\nBED-READY 1.23\n"
 Start = Callable[..., Guest]
 
@@ -232,3 +233,23 @@ class TestSetup:
         changed = bench._prepare(replace(setup, may_reset=True, counted=True), tmp_path, tmp_path / "run")
         assert set(plain) - set(changed) == {"-no-reboot"}
         assert set(changed) - set(plain) == {"-icount", bench.COUNTED}
+
+    def test_a_guest_may_have_a_network_a_shell_apart_and_a_clock_that_hurries(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        tree = FileTree()
+        for name in ("kernel/boot/vmlinuz-1", *(f"kernel/lib/modules/1/kernel/{n}.ko" for n in MODULES)):
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).touch()
+        (tmp_path / "run").mkdir()
+        monkeypatch.setattr(guest, "require", lambda tool, package: f"/bin/{tool}")
+        monkeypatch.setattr(userland, "root", lambda archive, arch: tree)
+        setup = replace(self.setup, own_kernel=tmp_path / "kernel", apart=True, ssh_port=2222, hurried=True)
+        command = bench._prepare(replace(setup, utc="2026-11-23T12:00:00"), tmp_path, tmp_path / "run")
+        assert "user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:2222-:22" in command, (
+            "nobody else sees it, it sees nobody"
+        )
+        assert command[command.index("-append") + 1].endswith(" bed.line=hvc0")
+        assert command[command.index("-icount") + 1] == "shift=1,sleep=off"
+        assert command[command.index("-rtc") + 1] == "base=2026-11-23T12:00:00"
+        assert set(tree.nodes["etc/modules"].data.decode().split()) == set(MODULES)

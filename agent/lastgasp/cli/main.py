@@ -13,7 +13,23 @@ import textwrap
 import traceback
 
 from lastgasp import __version__
-from lastgasp.cli import advise, check, diff, export, fleet, leaks, oom, page_file, pull, record, report, top, what_if
+from lastgasp.cli import (
+    advise,
+    check,
+    diff,
+    export,
+    fleet,
+    leaks,
+    ls,
+    oom,
+    page_file,
+    prune,
+    pull,
+    record,
+    report,
+    top,
+    what_if,
+)
 from lastgasp.cli.live import LiveError
 from lastgasp.cli.package_lists import OwnershipError
 from lastgasp.pull import PullError
@@ -89,7 +105,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"lastgasp {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for command in (report, leaks, oom, what_if, advise, check, diff, export, fleet, top, pull, record):
+    for command in (report, leaks, oom, what_if, advise, check, diff, export, fleet, top, pull, ls, prune, record):
         added = command.add(commands)
         added.epilog = f"{command.EXAMPLES}\n{getattr(command, 'STATUS', STATUS)}"
         added.description = textwrap.fill(added.description or "", WIDTH - 2)

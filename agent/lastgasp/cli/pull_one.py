@@ -106,7 +106,12 @@ def told(name: str, result: Result) -> str:
     if progress.missing:
         lines.append(f"Not all: {units.count(progress.missing, 'block')} could not be had; pull again.")
     lines += [f"  {visible(str(path))}" for path in result.new]
-    if len(result.files) > 1:
+    if result.diverged:
+        lines.append(
+            "note: the ring on the device was put back to an earlier state since the last pull; what was kept until"
+            " now has -before- in its name"
+        )
+    elif len(result.files) > 1:
         lines.append(
             f"note: this device has had {len(result.files)} rings: it made a new one, or two devices say that they are"
             " this one"

@@ -7,7 +7,6 @@ missing is counted, not invented. Frames get smaller where many are lost, for a 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from lastgasp.pull import PullError
@@ -15,7 +14,7 @@ from lastgasp.pull.blocks import Parts, unpacked
 from lastgasp.pull.console.incoming import Frame
 from lastgasp.pull.console.shell import LONGEST, Shell
 from lastgasp.pull.identity import About, quoted
-from lastgasp.pull.progress import Got, Progress, Tell
+from lastgasp.pull.progress import Keeper, Progress, Tell
 from lastgasp.ring import frames
 
 INDEX_LIMIT = 1 << 20  # bytes of an index
@@ -57,6 +56,7 @@ class Index:
                 made.slots += range(a, b + 1) if b >= a else range(a, b - 1, -1)
             if not 0 <= int(values["bytes"]) <= BYTES_LIMIT:
                 raise ValueError(values["bytes"])
+            int(values["ring"], 16), int(values["newest"])
         except (zlib.error, ValueError, KeyError):
             raise PullError("the device sends an index that makes no sense") from None
         return made
@@ -65,9 +65,9 @@ class Index:
 class FromAgent:
     """One pull of one ring."""
 
-    def __init__(self, shell: Shell, about: About, ring: str | None, got: Got, tell: Tell) -> None:
-        """``ring``: its path, where the user names one. Each block goes to ``got`` when it is whole."""
-        self.shell, self.got, self.tell = shell, got, tell
+    def __init__(self, shell: Shell, about: About, ring: str | None, keeper: Keeper, tell: Tell) -> None:
+        """``ring``: its path, where the user names one. Each block is kept when it is whole."""
+        self.shell, self.keeper, self.tell = shell, keeper, tell
         self.progress = Progress()
         self._program = f"r {quoted(about.agent)} dump" + (f" --ring {quoted(ring)}" if ring is not None else "")
         self._index: Index | None = None
@@ -76,10 +76,10 @@ class FromAgent:
         self._done: set[int] = set()  # slots
         self._complaint = ""
 
-    def pull(self, have: Callable[[], str], last_s: int | None) -> Progress:
-        """Everything but what ``have`` names. Raises TooOld, PullError, ShellError, WireError."""
+    def pull(self, last_s: int | None) -> Progress:
+        """Everything that is not kept already. Raises TooOld, PullError, ShellError, WireError."""
         for _ in range(IDLE_ROUNDS):
-            named = have()
+            named = self.keeper.have()
             self._ask((f" --have {quoted(named)}" if named else "") + (f" --last {last_s}" if last_s else ""))
             if self._index is not None:
                 break
@@ -136,6 +136,7 @@ class FromAgent:
                 self._index_parts.add(event.part, event.parts, event.data)
                 if self._index is None and not self._index_parts.missing:
                     self._index = Index.read(self._index_parts.joined())
+                    self.keeper.check_newest(int(self._index.values["ring"], 16), int(self._index.values["newest"]))
                     self.progress.total_bytes = int(self._index.values["bytes"]) + self.progress.done_bytes
             elif event.kind == frames.BLOCK and self._expected(event.number):
                 self._part(event)
@@ -161,5 +162,5 @@ class FromAgent:
             return
         self._done.add(frame.number)
         self.progress.blocks += 1
-        self.got(block)
+        self.keeper.add(block)
         self.tell(self.progress)

@@ -12,22 +12,37 @@ from lastgasp.pull.console.shell import Shell
 
 DEFAULT_RING = "/var/lib/lastgasp/ring"
 TRIES = 4
+LONGEST = 160  # letters of a value
+BETWEEN = b"\x1f"
+FILES = {
+    "host": "/proc/sys/kernel/hostname",
+    "machine": "/etc/machine-id",
+    "serial": "/proc/device-tree/serial-number",
+    "board": "/sys/class/dmi/id/product_serial",
+    "model": "/proc/device-tree/model",
+    "boot": "/proc/sys/kernel/random/boot_id",
+}
 PLACES = " ".join(f"/{place}/lastgasp-agent" for place in ("usr/sbin", "usr/bin", "usr/local/bin", "opt/lastgasp"))
-# A line each, cut where it gets long, empty where there is none.
+# By the shell itself where it can: a process costs a slow device 30 ms and more.
 ASK = (
-    'f(){ y $1 "$(head -n 1 "$2" 2>/dev/null|tr -d "\\000\\r"|cut -c 1-160)";}',
-    "f host /proc/sys/kernel/hostname",
-    "f machine /etc/machine-id",
-    "f serial /proc/device-tree/serial-number",
-    "f board /sys/class/dmi/id/product_serial",
-    "f model /proc/device-tree/model",
-    'y mac "$(cat /sys/class/net/[!l]*/address 2>/dev/null|grep -v 00:00:00:00:00:00|head -n 1)"',
-    "f boot /proc/sys/kernel/random/boot_id",
-    f'y agent "$(command -v lastgasp-agent||ls {PLACES} 2>/dev/null|head -n 1)"',
-    'y ring "$(sed -n "s/^[ ]*ring_path[ ]*=[ ]*//p" /etc/lastgasp.conf 2>/dev/null|tail -n 1)"',
-    'y tools "$(for i in dd gzip base64 uuencode hexdump od;do command -v $i >/dev/null&&echo $i;done|tr "\\n" " ")"',
+    'u=$(printf "\\037")',
+    "f(){ v=;read -r v <$1;w=$w$u$v;}",
+    "w=",
+    f"for i in {' '.join(FILES.values())};do f $i 2>/dev/null;done",
+    "for i in /sys/class/net/*/address;do v=;read -r v 2>/dev/null <$i"
+    ";case $v in ''|00:00:00:00:00:00)v=;;*)break;;esac;done",
+    "w=$w$u$v",
+    "v=$(command -v lastgasp-agent)",
+    f'for i in {PLACES};do [ -n "$v" ]||[ ! -x $i ]||v=$i;done',
+    "w=$w$u$v",
+    "v=",
+    'while IFS="=$IFS" read -r a b;do [ "$a" != ring_path ]||v=$b;done 2>/dev/null </etc/lastgasp.conf',
+    "w=$w$u$v",
+    "v=",
+    'for i in dd gzip base64 uuencode hexdump od;do command -v $i >/dev/null&&v="$v $i";done',
+    'y about "$w$u$v"',
 )
-NAMES = ("host", "machine", "serial", "board", "model", "mac", "boot", "agent", "ring", "tools")
+NAMES = (*FILES, "mac", "agent", "ring", "tools")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,17 +79,20 @@ class About:
 
 def about(shell: Shell, ring: str | None) -> About:
     """Ask; ``ring`` is where the user says that it is. Raises ShellError, WireError, PullError."""
-    found: dict[str, str] = {}
     for _ in range(TRIES):
         for event in shell.run(";".join(ASK)):
             if isinstance(event, Reply):
-                name, _, value = event.text.decode("utf-8", "replace").partition(" ")
-                if name in NAMES:
-                    found[name] = value.strip()
-        if found.keys() >= set(NAMES):
-            break
-    else:
-        raise PullError(f"{shell.wire.name}: too noisy to tell which device this is")
+                kind, *values = event.text.split(BETWEEN)
+                if kind == b"about " and len(values) == len(NAMES):
+                    return _about(dict(zip(NAMES, map(_text, values), strict=True)), ring)
+    raise PullError(f"{shell.wire.name}: too noisy to tell which device this is")
+
+
+def _text(value: bytes) -> str:
+    return value[:LONGEST].decode("utf-8", "replace").strip(" \t\r\0")
+
+
+def _about(found: dict[str, str], ring: str | None) -> About:
     identity = Identity(
         found["host"], found["machine"], found["serial"] or found["board"], found["mac"], found["model"]
     )

@@ -9,40 +9,43 @@ packed by gzip where there is one. Pieces get smaller where many are lost.
 from __future__ import annotations
 
 import binascii
+import re
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from lastgasp.pull import PullError
 from lastgasp.pull.blocks import Pulled
 from lastgasp.pull.console.incoming import Reply
 from lastgasp.pull.console.shell import Shell
 from lastgasp.pull.identity import About, quoted
-from lastgasp.pull.progress import Got, Progress, Tell
-from lastgasp.ring.format import HEADER, HEADER_SIZE, MAGIC, MAX_BLOCK_SIZE, MIN_BLOCK_SIZE, VERSION
+from lastgasp.pull.progress import Keeper, Progress, Tell
+from lastgasp.ring.format import BLANK_MAGIC, HEADER, HEADER_SIZE, MAGIC, MAX_BLOCK_SIZE, MIN_BLOCK_SIZE, VERSION
 from lastgasp.ring.heads import Head, in_order, latest
 
-# What makes text of bytes, and what that is; each on one line.
+# What makes text of bytes. The shell joins its lines with spaces, which saves processes: they are what costs here.
 ENCODERS = {
-    "base64": ("base64|tr -d '\\n'", "base64"),
-    "uuencode": ("uuencode -m x|sed -e 1d -e '$d'|tr -d '\\n'", "base64"),
-    "hexdump": ("hexdump -v -e '1/1 \"%02x\"'", "hex"),
-    "od": ("od -A n -v -t x1|tr -d ' \\n'", "hex"),
+    "base64": "base64",
+    "uuencode": "uuencode -m x",
+    "hexdump": "hexdump -v -e '1/1 \"%02x\"'",
+    "od": "od -A n -v -t x1",
 }
+AROUND = re.compile(rb"begin-base64 \d+ x|====| ")  # what is no data
 UNIT = 4  # bytes: headers are read by dd in such pieces, for it skips whole ones only
 HEADER_UNITS = -(-HEADER_SIZE // UNIT)
-PROBES = 32  # headers in one command
+PROBES = 16  # headers in one reply, of 2 kB: a long one garbles sooner
 SPARE = 8  # slots beyond the newest block in which a newer version of it may stand (ring.writer)
 PIECES = (4096, 1024, 256)  # bytes; a line garbles with its length
 BATCH = 16  # pieces in one command
 TRIES = 4  # that bring nothing
 MOST_SLOTS = 1 << 18
-NAME = 16  # letters of a slot, or of a slot and a part
+NAME = 10  # letters of a slot
+WORTH = 0.75  # of a block: what holds less is packed
 
 
 class Plain:
     """One pull of one ring, by shell commands alone."""
 
-    def __init__(self, shell: Shell, about: About, got: Got, tell: Tell) -> None:
+    def __init__(self, shell: Shell, about: About, keeper: Keeper, tell: Tell) -> None:
         """Raises PullError: the device lacks what it takes."""
         name = next((name for name in ENCODERS if name in about.tools), None)
         if name is None or "dd" not in about.tools:
@@ -50,23 +53,26 @@ class Plain:
                 f"{shell.wire.name}: there is no lastgasp-agent on this device, and neither dd nor any of"
                 f" {', '.join(ENCODERS)} to read {about.ring} with"
             )
-        self.shell, self.got, self.tell = shell, got, tell
+        self.shell, self.keeper, self.tell = shell, keeper, tell
         self.progress = Progress()
         self._ring = about.ring
-        self._encoder, self._text = ENCODERS[name]
-        self._packed = "gzip" in about.tools
+        self._encoder, self._hex = ENCODERS[name], name in ("hexdump", "od")
+        self._gzip = "gzip" in about.tools
+        self._sizes: dict[int, int] = {}  # of blocks without what fills them up, by slot
         self._piece = 0  # index into PIECES
         self._block_size = self._slots = 0
 
-    def pull(self, known: Callable[[int, int], bool], last_s: int | None) -> Progress:
-        """Every block that is not ``known`` by its ring and write number. Raises PullError, ShellError, WireError."""
+    def pull(self, last_s: int | None) -> Progress:
+        """Every block that is not kept already. Raises PullError, ShellError, WireError."""
         self._measure()
-        heads = self._list(known, last_s)
-        chosen = in_order(heads)
+        chosen = in_order(self._list(last_s))
+        if chosen:
+            self.keeper.check_newest(chosen[0].ring, chosen[0].write)
         if last_s:
             chosen = latest(chosen, last_s * 1000)
-        wanted = [one for one in chosen if not known(one.ring, one.write)]
+        wanted = [one for one in chosen if not self.keeper.knows(one.ring, one.write)]
         self.progress.total_bytes = len(wanted) * self._block_size
+        self._sizes = {one.slot: one.size for one in wanted}
         self._fetch([one.slot for one in wanted])
         return self.progress
 
@@ -93,30 +99,47 @@ class Plain:
             read = f"dd if={quoted(self._ring)} bs={UNIT} skip={skip} count={HEADER_UNITS} 2>/dev/null|{self._encoder}"
             for at in range(0, len(wanted), PROBES):
                 some = " ".join(map(str, wanted[at : at + PROBES]))
-                for name, text in self._replies(f'for s in {some};do y h $s "$({read})";done', b"h"):
-                    if name.isdigit():
-                        found[int(name)] = self._decoded(text)[:HEADER_SIZE]
+                for reply in self._replies(f'w=;for s in {some};do w="$w,$s:"$({read});done;y h $w', b"h"):
+                    for one in reply.split(b","):
+                        name, _, text = one.partition(b":")
+                        if name.isdigit() and len(name) < NAME:
+                            found[int(name)] = self._decoded(text)[:HEADER_SIZE]
             wanted = [slot for slot in wanted if slot not in found]
             self.progress.again += len(wanted)
         return {slot: data for slot, data in found.items() if len(data) == HEADER_SIZE}
 
-    def _list(self, known: Callable[[int, int], bool], last_s: int | None) -> list[Head]:
+    def _list(self, last_s: int | None) -> list[Head]:
         """Headers of blocks from the newest backwards, of as many as matter."""
-        head = self._newest()
+        newest = self._newest()
+        if newest is None:
+            return []
         found: list[Head] = []
+        oldest: list[Head] = []  # what stands ahead of the newest block and is no version of the last few
         for at in range(0, self._slots, PROBES):
-            some = [(head + SPARE - step) % self._slots for step in range(at, min(at + PROBES, self._slots))]
-            new = self._blocks_among(self._heads(some))
+            steps = range(at, min(at + PROBES, self._slots))
+            headers = self._heads([(newest.slot + SPARE - step) % self._slots for step in steps])
+            new = self._blocks_among(headers)
+            if not at:
+                oldest = [one for one in new if one.number < newest.number - PROBES]
+                new = [one for one in new if one not in oldest]
             found += new
             ordered = in_order(found)
-            if not new or (last_s and len(latest(ordered, last_s * 1000)) < len(ordered)):
-                break
-            if at and all(known(one.ring, one.write) for one in new):
-                break
-        return found
+            if last_s and len(latest(ordered, last_s * 1000)) < len(ordered):
+                return found
+            if headers and all(data.startswith(BLANK_MAGIC) for data in headers.values()):
+                return found
+            if at and new and self._known_behind(newest, new):
+                return found
+        return found + oldest
 
-    def _newest(self) -> int:
-        """The slot of the highest write number, as headers say it; 0: there is no block."""
+    def _known_behind(self, newest: Head, some: list[Head]) -> bool:
+        """Are these kept, and all that can still be in the ring before them?"""
+        first = self.keeper.known_since(newest.ring, min(one.write for one in some))
+        knows = all(self.keeper.knows(one.ring, one.write) for one in some)
+        return knows and first is not None and first <= max(0, newest.write - self._slots)
+
+    def _newest(self) -> Head | None:
+        """The block of the highest write number, as headers say it; None: there is none."""
         low, high = 0, self._slots
         best: Head | None = None
         while high > low:
@@ -127,7 +150,7 @@ class Plain:
             if best is None or step == 1:
                 break
             low, high = best.slot, min(best.slot + step, self._slots)
-        return best.slot if best is not None else 0
+        return best
 
     def _blocks_among(self, headers: dict[int, bytes]) -> list[Head]:
         return [Head(slot, data) for slot, data in headers.items() if data.startswith(MAGIC) and data[8] == VERSION]
@@ -158,7 +181,7 @@ class Plain:
                 if block is not None:
                     self.progress.blocks += 1
                     self.progress.done_bytes += len(block.data)
-                    self.got(block)
+                    self.keeper.add(block)
                 elif not whole and tries[slot] < TRIES * each * len(PIECES):
                     continue
                 elif whole and tries[slot] < TRIES:  # the agent wrote there while we read
@@ -172,36 +195,42 @@ class Plain:
 
     def _pieces(self, asked: list[tuple[int, int]], size: int, each: int) -> dict[tuple[int, int], bytes]:
         """Pieces of blocks, by slot and part; what did not arrive is left out."""
-        some = " ".join(f"{slot}.{part}" for slot, part in asked)
-        pack = "|gzip -c" if self._packed else ""
-        skip = f"$((${{s%.*}}*{each}+${{s#*.}}))"
-        read = f"dd if={quoted(self._ring)} bs={size} skip={skip} count=1 2>/dev/null{pack}|{self._encoder}"
         found = {}
-        wanted = {b"%d.%d" % one: one for one in asked}
-        for name, text in self._replies(f'for s in {some};do y b $s "$({read})";done', b"b"):
-            data = self._decoded(text)
-            data = _unpacked(data, size) if self._packed else data
-            if name in wanted and len(data) == size:
-                found[wanted[name]] = data
+        for pack in (True, False):
+            wanted = {b"%d.%d" % one: one for one in asked if self._worth_packing(one[0]) == pack}
+            some = b" ".join(wanted).decode()
+            skip = f"$((${{s%.*}}*{each}+${{s#*.}}))"
+            then = ("|gzip -c|" if pack else "|") + self._encoder
+            read = f"dd if={quoted(self._ring)} bs={size} skip={skip} count=1 2>/dev/null{then}"
+            for reply in self._replies(f"for s in {some};do y b $s $({read});done", b"b") if wanted else ():
+                name, _, text = reply.partition(b" ")
+                data = self._decoded(text)
+                data = _unpacked(data, size) if pack else data
+                if name in wanted and len(data) == size:
+                    found[wanted[name]] = data
         return found
+
+    def _worth_packing(self, slot: int) -> bool:
+        """What a block holds is compressed already; only what fills it up is worth a process."""
+        return self._gzip and self._sizes.get(slot, self._block_size) < self._block_size * WORTH
 
     # -- the shell -------------------------------------------------------------------------------------------
 
-    def _replies(self, command: str, kind: bytes) -> list[tuple[bytes, bytes]]:
-        """The words behind the kind of each reply. Raises ShellError, WireError."""
+    def _replies(self, command: str, kind: bytes) -> list[bytes]:
+        """What is behind the kind in each reply. Raises ShellError, WireError."""
         found = []
         for event in self.shell.run(command):
             if isinstance(event, Reply):
                 said, _, rest = event.text.partition(b" ")
-                name, _, value = rest.partition(b" ")
-                if said == kind and len(name) < NAME:
-                    found.append((name, value))
+                if said == kind:
+                    found.append(rest)
         return found
 
     def _decoded(self, text: bytes) -> bytes:
         """The bytes behind the text; b"" if it makes no sense."""
         try:
-            return bytes.fromhex(text.decode("ascii")) if self._text == "hex" else binascii.a2b_base64(text)
+            text = AROUND.sub(b"", text)
+            return binascii.unhexlify(text) if self._hex else binascii.a2b_base64(text)
         except ValueError:
             return b""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from lastgasp.pull.blocks import Pulled
 
@@ -19,5 +20,23 @@ class Progress:
     missing: int = 0  # blocks that could not be had
 
 
-Got = Callable[[Pulled], None]
+class Keeper(Protocol):
+    """Where blocks go, and who knows which are there (``store.Device``)."""
+
+    def add(self, block: Pulled) -> None:
+        """Keep it. Raises PullError: it contradicts what is kept."""
+
+    def knows(self, ring: int, write: int) -> bool:
+        """Need this write of this ring not be asked for?"""
+
+    def known_since(self, ring: int, write: int) -> int | None:
+        """The first write of those up to this one of which nothing is missing; None: this one is."""
+
+    def have(self) -> str:
+        """All that need not be, for ``lastgasp-agent dump --have``."""
+
+    def check_newest(self, ring: int, write: int) -> None:
+        """The device's newest write is this. Raises PullError: it contradicts what is kept."""
+
+
 Tell = Callable[[Progress], None]

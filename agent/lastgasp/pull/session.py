@@ -53,7 +53,7 @@ class Result:
     garbled: int = 0  # lines
     mended: int = 0
     breaks: int = 0
-    clones: bool = False  # another ring than at the last pull
+    diverged: bool = False  # the ring was put back to an earlier state; what was kept has another name now
 
 
 Tell = Callable[[str, Progress], None]
@@ -78,6 +78,13 @@ def pull(wire: Wire, options: Options, tell: Tell) -> Result:
                         raise PullError(f"{wire.name}: another device answers now: {found.identity.host}")
                     result = result or Result(found.identity, store.device(options.folder, found.identity).path)
                     _fetch(shell, found, options, result, tell)
+            except store.Diverged as error:
+                if result is None or result.diverged:
+                    raise
+                result.diverged = True
+                with store.device(options.folder, result.identity) as device:
+                    device.set_aside(error.ring)
+                continue
             except ShellError:
                 shell.interrupt()
                 if not wire.console or result is None or idle >= BREAKS:
@@ -109,20 +116,20 @@ def _fetch(shell: Shell, found: About, options: Options, result: Result, tell: T
             result.with_agent = bool(found.agent) and not options.plain
             if result.with_agent:
                 try:
-                    way = FromAgent(shell, found, options.ring, device.add, told)
+                    way = FromAgent(shell, found, options.ring, device, told)
                     progress = way.progress
-                    way.pull(device.have, options.last_s)
+                    way.pull(options.last_s)
                 except TooOld:
                     result.with_agent = False
             if not result.with_agent:
-                plain = Plain(shell, found, device.add, told)
+                plain = Plain(shell, found, device, told)
                 progress = plain.progress
-                plain.pull(device.knows, options.last_s)
+                plain.pull(options.last_s)
         finally:
             result.files = device.files
             for path, blocks in device.new.items():
                 result.new[path] = result.new.get(path, 0) + blocks
-            total.blocks += progress.blocks
+            total.blocks += sum(device.new.values())
             total.done_bytes += progress.done_bytes
             total.again += progress.again
             total.missing = progress.missing

@@ -53,6 +53,14 @@ class Held:
     path: Path
 
 
+class Diverged(PullError):
+    """The device's ring is not the one that went on from what is kept: it was put back to an earlier state."""
+
+    def __init__(self, ring: int) -> None:
+        super().__init__(f"ring {ring:016x} was put back to an earlier state on the device")
+        self.ring = ring
+
+
 class Ring:
     """The recording of one ring: what is there, and what comes."""
 
@@ -62,7 +70,7 @@ class Ring:
         self.path = folder / f"{ring:016x}{SUFFIX}"
         self._aside = folder / f"{ring:016x}{PART}"
         self.held: dict[int, Held] = {}  # by block number, the newest version
-        self.writes: set[int] = set()
+        self.writes: dict[int, Held] = {}
         for path in (self.path, self._aside):
             with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
                 for block in scan(file).blocks:
@@ -75,14 +83,17 @@ class Ring:
             self._keep(Held(block.number, block.write_number, block.open, block.offset, block.size, path))
 
     def _keep(self, one: Held) -> None:
-        self.writes.add(one.write)
+        self.writes[one.write] = one
         other = self.held.get(one.number)
         if other is None or other.write < one.write:
             self.held[one.number] = one
 
     def add(self, block: Pulled) -> None:
-        """Keep it, safe from our own end. Raises OSError."""
-        if block.write in self.writes:
+        """Keep it, safe from our own end. Raises OSError, Diverged: what is kept of this write is another block."""
+        known = self.writes.get(block.write)
+        if known is not None:
+            if self._read(known) != block.data:
+                raise Diverged(self.ring)
             return
         offset = self._file.tell()
         self._file.write(block.data)
@@ -91,14 +102,20 @@ class Ring:
         self._keep(Held(block.number, block.write, is_open, offset, len(block.data), self._aside))
         self.new += 1
 
-    def ranges(self) -> list[tuple[int, int]]:
-        """Write numbers of which nothing is missing, the newest first.
+    def _read(self, one: Held) -> bytes:
+        with one.path.open("rb") as file:
+            file.seek(one.offset)
+            return file.read(one.size)
 
-        Those between two blocks that follow one another are older versions, unless the first is one itself.
+    def ranges(self) -> list[tuple[int, int]]:
+        """Write numbers of which nothing is missing, the newest first, without the newest block.
+
+        That one is worth asking for again: a power cut may have lost it on the device, and then another took its
+        number. Those between two blocks that follow one another are older versions, unless the first is one itself.
         """
         found: list[tuple[int, int]] = []
         later: Held | None = None
-        for number in sorted(self.held, reverse=True):
+        for number in sorted(self.held, reverse=True)[1:]:
             one = self.held[number]
             if later is not None and later.number == number + 1 and not one.open and one.write < found[-1][0]:
                 found[-1] = one.write, found[-1][1]
@@ -107,10 +124,19 @@ class Ring:
             later = one
         return found
 
+    def set_aside(self) -> None:
+        """Keep what there is under another name, and begin anew. Raises OSError."""
+        self.finish()
+        if self.path.exists():
+            number = 1
+            while (target := self.path.with_name(f"{self.ring:016x}-before-{number}{SUFFIX}")).exists():
+                number += 1
+            os.replace(self.path, target)
+
     def finish(self) -> None:
         """One file of it, in order, whole at any time. Raises OSError."""
         self._file.close()
-        if self.new or not self.path.exists() or self._aside.stat().st_size:
+        if self._aside.stat().st_size:
             target = self.path.with_suffix(".new")
             with target.open("wb") as file:
                 for data in self._blocks():
@@ -147,7 +173,7 @@ class Device:
         except OSError:
             os.close(self._lock)
             raise PullError(f"{self.path}: another pull of this device is at work") from None
-        self.facts = _read(self.path) or self.facts
+        self.facts = {**(_read(self.path) or {}), **self.facts}
         for path in sorted({*self.path.glob(f"*{SUFFIX}"), *self.path.glob(f"*{PART}")}):
             if re.fullmatch("[0-9a-f]{16}", path.stem):
                 self._ring(int(path.stem, 16))
@@ -169,13 +195,32 @@ class Device:
             self._rings[number] = Ring(self.path, number)
         return self._rings[number]
 
+    def set_aside(self, ring: int) -> None:
+        """What is kept of it goes under another name. Raises OSError."""
+        self._ring(ring).set_aside()
+        self._rings[ring] = Ring(self.path, ring)
+
+    def newest(self, ring: int) -> int:
+        """The highest write number that is kept; -1: none."""
+        return max(self._rings[ring].writes, default=-1) if ring in self._rings else -1
+
+    def check_newest(self, ring: int, write: int) -> None:
+        """The device's newest write is this. Raises Diverged: newer ones are kept."""
+        if write < self.newest(ring):
+            raise Diverged(ring)
+
     def add(self, block: Pulled) -> None:
-        """Keep a block. Raises OSError."""
+        """Keep a block. Raises OSError, Diverged."""
         self._ring(block.ring).add(block)
 
     def knows(self, ring: int, write: int) -> bool:
-        """Is this write of this ring here?"""
-        return ring in self._rings and write in self._rings[ring].writes
+        """Is this write of this ring here, and not the newest, which is asked for again (``Ring.ranges``)?"""
+        return ring in self._rings and write in self._rings[ring].writes and write != self.newest(ring)
+
+    def known_since(self, ring: int, write: int) -> int | None:
+        """The first write of those up to this one of which nothing is missing; None: this one is."""
+        ranges = self._rings[ring].ranges() if ring in self._rings else []
+        return next((first for first, last in ranges if first <= write <= last), None)
 
     def have(self) -> str:
         """What is here, for ``lastgasp-agent dump --have``; of very much the newest."""
@@ -231,4 +276,6 @@ def _read(path: Path) -> dict[str, Any] | None:
         return None
     if not isinstance(facts, dict) or "lastgasp_device" not in facts:
         return None
+    pulls = facts.get("pulls")
+    facts["pulls"] = [one for one in pulls if isinstance(one, dict)] if isinstance(pulls, list) else []
     return {name: value for name, value in facts.items() if name != "lastgasp_device"}

@@ -27,7 +27,7 @@ AT_END = rb"[ \t]*(?:$|[\r\n]*\[)"
 LOGIN = re.compile(rb"(?:login|user ?name):" + AT_END, re.IGNORECASE)
 PASSWORD = re.compile(rb"pass(?:word|wort|wd|code|phrase)[^:\r\n]{0,60}:" + AT_END, re.IGNORECASE)
 REFUSED = re.compile(rb"login incorrect|authentication failure|permission denied|access denied", re.IGNORECASE)
-PROMPT = re.compile(rb"[\r\n][^\r\n]{0,80}[#$>%] ?$")  # looks like a shell's: no need to wait for longer
+PROMPT = re.compile(rb"[\r\n][^\r\n]{0,80}[#$>%] ?(?:\x1b\[6n)?$")  # looks like a shell's: no need to wait for longer
 ABANDONED = re.compile(rb":[0-9a-f]{8} (?:\d+|-) \d+ again")  # the listener of a pull that broke off
 CONTINUES = re.compile(rb"[\r\n]> ?$")  # the shell wants the rest of a command: ours came garbled
 BOOT_LOADER = re.compile(rb"[\r\n](?:=>|U-Boot>|barebox\S* ?\S*|[A-Za-z0-9_-]{1,12} ?#>) ?$")

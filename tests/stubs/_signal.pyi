@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from types import FrameType
 
+SIGALRM: int
 SIGHUP: int
 SIGINT: int
 SIGTERM: int
 SIGUSR1: int
 
+def alarm(seconds: int, /) -> int: ...
 def set_wakeup_fd(fd: int, *, warn_on_full_buffer: bool = True) -> int: ...
 def signal(signalnum: int, handler: Callable[[int, FrameType | None], object]) -> object: ...

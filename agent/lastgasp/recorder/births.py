@@ -16,11 +16,14 @@ READS = 512  # datagrams at one tick
 class Births:
     """The connector, or why it is absent (``errno``)."""
 
-    def __init__(self) -> None:
+    def __init__(self, listen: bool = True) -> None:
+        """``listen``: kernels before 6.6 go on telling everybody's events when who listened has ended."""
         self.execs = self.exits = self.missed = 0
         self.errno = 0
         self._codes: dict[int, int] = {}
         self._socket: _socket.socket | None = None
+        if not listen:
+            return
         try:
             listener = _socket.socket(
                 connector.FAMILY,

@@ -28,6 +28,10 @@ def main(command: str, words: list[str], config_path: str | None) -> int:
             return simple(config, "mark " + " ".join(words[0].split("\n")))
         if command == "flush" and not words:
             return simple(config, "flush")
+        if command == "dump" and "--follow" in words:
+            from lastgasp.recorder import follow
+
+            return follow.main(config, [word for word in words if word != "--follow"])
         if command == "dump":
             from lastgasp.recorder import dump
 

@@ -42,20 +42,16 @@ class Usage(Exception):
 def main(config: Config, words: list[str]) -> int:
     """Run the command; returns the exit status."""
     try:
-        options = _options(words)
-        word = options.get("--frames", "")
-        base = int(options.get("--base", frames.BASE85))
-        size = int(options.get("--size", SIZE))
-        have = _have(options.get("--have", ""))
-        want = _want(options.get("--want", ""))
-        last_s = int(options.get("--last", 0))
+        given = options(words, OPTIONS)
+        word, base, size = form(given)
+        have = _have(given.get("--have", ""))
+        want = _want(given.get("--want", ""))
+        last_s = int(given.get("--last", 0))
     except (Usage, ValueError) as error:
         return complain(f"dump: {error}; see --help", 2)
-    if base not in (frames.BASE64, frames.BASE85) or not frames.LEAST_DATA <= size <= frames.MOST_DATA:
-        return complain(f"dump: --base is 64 or 85, --size {frames.LEAST_DATA} to {frames.MOST_DATA}", 2)
-    if not word and len(options) > ("--ring" in options):
+    if not word and len(given) > ("--ring" in given):
         return complain("dump: only frames can be chosen: --frames WORD", 2)
-    path = options.get("--ring", config.ring_path)
+    path = given.get("--ring", config.ring_path)
     if not word and sys.stdout.isatty():
         return complain("a ring is no text; redirect it: lastgasp-agent dump > ring.lgr", 2)
     if path == config.ring_path and not want:
@@ -93,13 +89,22 @@ def _write(pieces: Iterable[bytes]) -> None:
 # -- what is asked for -----------------------------------------------------------------------------------
 
 
-def _options(words: list[str]) -> dict[str, str]:
+def options(words: list[str], known: tuple[str, ...]) -> dict[str, str]:
+    """Options with their values. Raises Usage."""
     found = {}
     for at in range(0, len(words), 2):
-        if words[at] not in OPTIONS or at + 1 == len(words):
+        if words[at] not in known or at + 1 == len(words):
             raise Usage(f"{words[at]!r} is none of its options, or needs a value")
         found[words[at]] = words[at + 1]
     return found
+
+
+def form(given: dict[str, str]) -> tuple[str, int, int]:
+    """The word ("": no frames), base and size of frames. Raises Usage, ValueError."""
+    base, size = int(given.get("--base", frames.BASE85)), int(given.get("--size", SIZE))
+    if base not in (frames.BASE64, frames.BASE85) or not frames.LEAST_DATA <= size <= frames.MOST_DATA:
+        raise Usage(f"--base is 64 or 85, --size {frames.LEAST_DATA} to {frames.MOST_DATA}")
+    return given.get("--frames", ""), base, size
 
 
 def _have(text: str) -> dict[int, list[tuple[int, int]]]:

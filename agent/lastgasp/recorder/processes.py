@@ -223,11 +223,12 @@ class Processes:
         for pid in _next(self._slow_queue, self.known, count):
             self.detail(now_ms, pid)
 
-    def refresh_some(self, count: int) -> None:
-        """Have the next ``count`` processes written with all they are at the next scan."""
+    def refresh_some(self, count: int, who: bool = True) -> None:
+        """Have the next ``count`` processes written with all they are at the next scan; not ``who``: all values."""
         for pid in _next(self._refresh_queue, self.known, count):
             stamp, start, _, comm, base, due, size, flags = _STATE.unpack(self.known[pid])
-            self.known[pid] = _STATE.pack(stamp, start, 0, comm, base, due, size, flags | STALE)
+            stamp, flags = (stamp, flags | STALE) if who else (0, flags)
+            self.known[pid] = _STATE.pack(stamp, start, 0, comm, base, due, size, flags)
 
     def detail(self, now_ms: int, pid: int) -> None:
         """Read the dearer files of one process; of a kernel thread look at the cheap one."""

@@ -20,9 +20,9 @@ def set_oom_score_adj(value: int | None) -> int:
     return 0 if value is None else _write(b"oom_score_adj", b"%d" % value)
 
 
-def set_name() -> int:
-    """Be "lastgasp-agent" in ps and in OOM reports, not "python3" or "exe". Returns 0 or the errno."""
-    return _write(b"comm", b"lastgasp-agent")
+def set_name(name: bytes = b"lastgasp-agent") -> int:
+    """Be that in ps and in OOM reports, not "python3" or "exe". Returns 0 or the errno."""
+    return _write(b"comm", name)
 
 
 def _write(name: bytes, value: bytes) -> int:

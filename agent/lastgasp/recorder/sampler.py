@@ -23,8 +23,8 @@ REFRESH_BLOCKS = 64  # within so many blocks everything that is known is written
 class Sampler:
     """The tiers, and what they have in common."""
 
-    def __init__(self, encoder: "Encoder", config: "Config", root: bytes) -> None:
-        """``root`` is where proc, sys and etc are found."""
+    def __init__(self, encoder: "Encoder", config: "Config", root: bytes, listen: bool = True) -> None:
+        """``root`` is where proc, sys and etc are found; ``listen`` to the kernel's process events."""
         self.encoder = encoder
         self.config = config
         self.root = root
@@ -35,7 +35,7 @@ class Sampler:
             encoder, config.processes, config.command_line, self.groups.add, root, posix.sysconf("SC_PAGESIZE")
         )
         self.mappings = Mappings(self.processes, config.mapping_interval // 1000, config.mapping_budget)
-        self.births = Births()
+        self.births = Births(listen)
         self.samples = 0
         self._refreshed_at = -1  # block number
 

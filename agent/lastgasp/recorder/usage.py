@@ -11,6 +11,12 @@ usage: lastgasp-agent COMMAND
   flush                 have everything written to flash now
   dump [--ring FILE]    the ring to standard output:
                         lastgasp-agent dump | gzip > ring.gz
+  dump --follow --frames WORD [--interval 2s] [--for 10m]
+                        what "lastgasp live" on a laptop asks for: new samples
+                        to standard output, in lines that WORD goes into the
+                        checksums of; 60 processes take about 0.7 kB a sample
+                        at 1 s. A process of its own: writes no file, and the
+                        agent records as before
   tune HOW              the OOM killer's opinion of processes, as "tune" in the
                         configuration names it:
     --show              the rules, and what the processes that they are for have

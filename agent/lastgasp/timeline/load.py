@@ -135,13 +135,13 @@ def _decode_ring(file: BinaryIO, name: str, scanned: Scan, ring_id: int, blocks:
         damaged=scanned.damaged,
         newer=scanned.newer,
     )
-    builder = _Builder(recording)
+    builder = Builder(recording)
     previous: Block | None = None
     for block in chosen:
         try:
             raw = block.payload(file)
         except ValueError:
-            recording.undecodable += 1
+            builder.broken += 1
             continue
         missing = block.number - previous.number - 1 if previous is not None else 0
         if previous is not None and previous.open and not missing and not builder.goes_on_in(block):
@@ -163,12 +163,13 @@ def _cut_bytes(blocks: list[Block], size: int) -> int:
     return max(begins.pop() + blocks[-1].slots * blocks[-1].size - size, 0) if len(begins) == 1 else 0
 
 
-class _Builder:
+class Builder:
     """The decoder's sink: fills boots."""
 
     def __init__(self, recording: Recording) -> None:
         self.recording = recording
         self.decoder = Decoder(self)
+        self.broken = 0  # blocks whose payload is not what they promise
         self.boot = Boot(b"")
         self._end_ms = 0  # of the last block's last record
         self._kmsg_seen: set[bytes] = set()
@@ -178,6 +179,7 @@ class _Builder:
         return block.key or block.uptime_ns // 1_000_000 == self._end_ms
 
     def block(self, block: Block, raw: bytes, missing: int) -> None:
+        """The next one and its payload; ``missing`` are those that should stand before it."""
         base_ms = block.uptime_ns // 1_000_000
         if not self.recording.boots or block.boot_id != self.boot.boot_id:
             self._extend_gap(self.boot.last_ms)
@@ -195,8 +197,13 @@ class _Builder:
         boot = self.boot
         boot.recovered += block.recovered
         boot.offsets.append((base_ms, block.realtime_ns - block.uptime_ns))
-        self._end_ms = self.decoder.feed(raw, base_ms)
-        boot.last_ms = max(boot.last_ms, self._end_ms)
+        self._end_ms = base_ms
+        self.more(raw)
+
+    def more(self, raw: bytes) -> None:
+        """Whole records behind those that were decoded last."""
+        self._end_ms = self.decoder.feed(raw, self._end_ms)
+        self.boot.last_ms = max(self.boot.last_ms, self._end_ms)
 
     def _extend_gap(self, to_ms: int) -> None:
         """What could not be decoded for want of the missing blocks belongs to the gap that they left."""
@@ -205,6 +212,7 @@ class _Builder:
             gaps[-1] = replace(gaps[-1], to_ms=to_ms)
 
     def finish(self) -> None:
+        """Make the recording one that can be used; it may go on behind that."""
         self._extend_gap(self.boot.last_ms)
         recording = self.recording
         for boot in recording.boots:
@@ -212,7 +220,7 @@ class _Builder:
                 for key, all_series in rows.items():
                     # A value beyond 64 bits leaves a series without one that belongs to each of its times.
                     rows[key] = [series for series in all_series if len(series.flat) == len(series.at) * series.width]
-        recording.undecodable += self.decoder.undecodable
+        recording.undecodable = self.broken + self.decoder.undecodable
         recording.unseen = self.decoder.unseen
         events = recording.boots[-1].events
         recording.clean_stop = bool(events) and events[-1].kind == "stop"

@@ -33,6 +33,14 @@ for process in /proc/[0-9]*; do
 done
 true
 """
+# What a shell starts by "&" has SIGINT ignored, and no shell can undo that; what an init starts has not.
+UNDO_IGNORE = """
+import os, _signal, sys
+_signal.signal(_signal.SIGINT, _signal.SIG_DFL)
+_signal.signal(_signal.SIGQUIT, _signal.SIG_DFL)
+os.setsid()
+os.execv("/bin/sh", ["sh", "-c", sys.argv[1]])
+"""
 FLOOD_PID = "/run/flood.pid"
 
 
@@ -50,7 +58,7 @@ def answer(guest: Guest, who: str, log_level: int = 7) -> None:
     guest.check(SILENCE)
     guest.check(f"{SANE}; dmesg -n {log_level}")
     loop = f"echo $$ > /run/answer.pid; while :; do {ANSWERING[who]}; sleep 1; done"
-    guest.check(f"setsid sh -c {shlex.quote(loop)} > /run/answer.log 2>&1 &")
+    guest.check(f"python3 -I -S -c {shlex.quote(UNDO_IGNORE)} {shlex.quote(loop)} > /run/answer.log 2>&1 &")
 
 
 def flood(guest: Guest, wanted: Flood) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -162,26 +163,34 @@ def setup_of(bench: Bench, name: str, settings: dict[str, str], **changes: Any) 
 
 
 @contextmanager
-def wired(bench: Bench, name: str, setup: Setup, state: Path | None = None, baud: int | None = BAUD) -> Iterator[Wired]:
-    """Boot it (or let it go on from a saved state), start the agent, and lay the wires."""
+def wired(bench: Bench, name: str, setup: Setup, state: Path | None = None, own: str = "") -> Iterator[Wired]:
+    """Boot it (or let it go on from a saved state), start the agent, and lay the wires.
+
+    ``own`` is "unix" or "pty": the serial line is QEMU's own one of this kind, with nothing in between. Such a line
+    loses what nobody hears, and has no rate.
+    """
     folder = bench.file(f"{name}-wires")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     with ExitStack() as stack:
         said = stack.enter_context(open(bench.file(f"{name}.serial"), "wb"))
         shell = stack.enter_context(open(bench.file(f"{name}.console"), "wb"))
-        wire = stack.enter_context(Wire(baud, said))
-        guest = stack.enter_context(booted(setup, shell, wire.for_qemu, state))
+        wire = stack.enter_context(Wire(BAUD, said))
+        socket_path = folder / "line"
+        qemus = {"unix": f"unix:{socket_path},server=on,wait=off"}.get(own, own)
+        guest = stack.enter_context(booted(setup, shell, qemus or wire.for_qemu, state))
         device = Device(guest)
         if state is None:
             device.start()
         if setup.ssh_port is None:
             raise BedError("a guest on wires wants an ssh_port")
         door = ssh.open_door(guest, setup.ssh_port, folder)
-        socket_path = folder / "line"
-        socket_path.unlink(missing_ok=True)
-        names = {"ssh": door.target, "unix": wire.as_unix(socket_path), "tcp": wire.as_tcp(), "pty": wire.as_pty()}
-        yield Wired(device, wire, door, names, folder)
+        if own:
+            pty = re.search(r"redirected to (/dev/\S+)", guest.said_by_qemu())
+            names = {"unix": f"unix:{socket_path}", "pty": pty[1] if pty else ""}
+        else:
+            names = {"unix": wire.as_unix(socket_path), "tcp": wire.as_tcp(), "pty": wire.as_pty()}
+        yield Wired(device, wire, door, names | {"ssh": door.target}, folder)
 
 
 def blocks_of(path: Path) -> dict[tuple[int, int], tuple[Block, bytes]]:

@@ -62,7 +62,11 @@ def run(options: argparse.Namespace) -> int:
     """Pull. Raises PullError, OSError."""
     if bool(options.targets) == bool(options.hosts):
         raise PullError("name a device, or a file with devices (--hosts); see lastgasp pull --help")
+    images = [name for name in options.targets if target.is_image(name)]
+    if images and len(images) < len(options.targets):
+        raise PullError(f"{images[0]}: is a flash image; name images and devices in commands of their own")
+    if images:
+        return max(pull_image.run(options, name) for name in images)
     if options.hosts or len(options.targets) > 1:
         return pull_many.run(options)
-    (name,) = options.targets
-    return pull_image.run(options, name) if target.is_image(name) else pull_one.run(options, name)
+    return pull_one.run(options, options.targets[0])

@@ -137,9 +137,11 @@ def as_json(results: list[tuple[str, Result]]) -> dict[str, object]:
                 "new_bytes": result.progress.done_bytes,
                 "missing_blocks": result.progress.missing,
                 "asked_again": result.progress.again,
+                "breaks": result.breaks,
                 "received_bytes": result.received,
                 "seconds": round(result.seconds, 3),
                 "with_agent": result.with_agent,
+                "diverged": result.diverged,
             }
         )
     return {"lastgasp_pull": FORMAT, "devices": devices}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -243,3 +245,46 @@ def test_without_kills_and_marks_one_stays(tmp_path: Path) -> None:
     replay.jump(-1)
     replay.jump(1)
     assert replay.place == 0
+
+
+@pytest.mark.parametrize(
+    ("pages", "steady"),
+    [
+        (lambda t: 1000 + t, True),
+        (lambda t: 1000 + t // 20 * 20, True),
+        (lambda t: 1000 + 9 * t % 400, False),
+        (lambda t: 1000 + 500 * (t > 150), False),
+        (lambda t: 1000 - t, False),
+        (lambda t: 1000, False),
+    ],
+    ids=["leak", "stairs", "sawtooth", "step", "shrinks", "constant"],
+)
+def test_only_what_grows_without_a_pause_is_steady(
+    tmp_path: Path, pages: Callable[[float], float], steady: bool
+) -> None:
+    scene = Scene(tmp_path / "r.lgr").boot()
+    scene.run(200, b"x", pages)
+    scene.record(300)
+    scene.flush()
+    assert task(last(scene), 200).growth_steady is steady
+
+
+def test_a_process_seen_for_seconds_is_not_judged(tmp_path: Path) -> None:
+    scene = Scene(tmp_path / "r.lgr").boot()
+    scene.run(200, b"x", lambda t: 1000 + t)
+    scene.record(20)
+    scene.flush()
+    assert task(last(scene), 200).growth_steady is None
+
+
+def test_stalls_are_shares_of_the_time_since_the_sample_before() -> None:
+    recording = real("armhf-6.1-adj-down")
+    snapshot = Snapshots(recording).at(Replay(recording).instant)
+    assert [stall.resource for stall in snapshot.stalls] == ["memory", "io", "cpu"]
+    assert all(0 <= share <= 1 for stall in snapshot.stalls for share in (stall.some, stall.full) if share is not None)
+    assert snapshot.stall_share == snapshot.stalls[0].some
+    (boot,) = recording.boots
+    at, before = boot.sample_at[-1], boot.sample_at[-2]
+    times, totals = boot.points("pressure", b"io", "some_us")
+    waited_us = totals[bisect_right(times, at) - 1] - totals[bisect_right(times, before) - 1]
+    assert snapshot.stalls[1].some == min(waited_us / 1000 / (at - before), 1)

@@ -2,14 +2,16 @@
 
 Values hold from when they were recorded: RSS is looked at with each sample, swap, page tables and oom_score_adj of a
 few processes in turns (``details_age_ms``). CPU is what was used since the sample before. Growth is the slope of
-resident anonymous memory over the GROWTH_MS before the instant; it does not tell a leak from a warm-up. The OOM rank is
-that of ``victim.next_victim``. None is unknown.
+resident anonymous memory over the GROWTH_MS before the instant; it is *steady* if each fifth of that time has a higher
+floor than the one before. That tells it from a sawtooth and from a step, not from a warm-up. The OOM rank is that of
+``victim.next_victim``. None is unknown.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
 from dataclasses import dataclass
+from itertools import pairwise
 
 from lastgasp.analysis.anonymous import GONE_STATES
 from lastgasp.analysis.fields import whole
@@ -25,6 +27,7 @@ from lastgasp.timeline.lookup import Lookup
 from lastgasp.timeline.model import Boot, Recording
 
 GROWTH_MS, GROWTH_LEAST_MS = 600_000, 30_000
+FIFTHS, LOOKS = 5, 4  # looks at a curve in each fifth
 HOUR_MS = 3_600_000
 KB = 1024
 FAST = (b"rss", b"shared", b"vsize", b"cpu_ticks", b"threads", b"state")
@@ -34,6 +37,7 @@ KERNEL = ("KernelStack", "PageTables", "SwapFree")
 TOTALS = ("MemTotal", "SwapTotal")
 CPU = ("user", "nice", "system", "iowait", "irq", "softirq", "steal")
 WAITING = CPU.index("iowait")
+STALLS = ("memory", "io", "cpu")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,15 @@ class Memory:
 
 
 @dataclass(frozen=True, slots=True)
+class Stall:
+    """Shares of the time since the sample before in which tasks waited for something (PSI)."""
+
+    resource: str  # one of STALLS
+    some: float | None  # some task
+    full: float | None  # all tasks that had something to do; of the CPU only of groups, or zero
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
     """One process at the instant."""
 
@@ -93,6 +106,7 @@ class Task:
     virtual_bytes: int | None
     cpu_share: float | None  # of one CPU, since the sample before
     growth_per_h: int | None  # bytes of anon_bytes
+    growth_steady: bool | None  # None: seen too briefly to tell
     oom_rank: int | None  # 1: would be killed next; None: may not be killed, or not known
     oom_score_adj: int | None
     oom_score: int | None  # as the kernel showed it ``details_age_ms`` ago
@@ -116,6 +130,7 @@ class Snapshot:
     cpu_share: float | None  # of all CPUs, since the sample before, waiting for disks left out
     cpus: int | None
     stall_share: float | None  # of that time, in which some task waited for memory (PSI)
+    stalls: list[Stall]  # the same for whatever the kernel tells of
     tasks: list[Task]  # by pid
     lost: int  # processes that may have been there: not seen again after a gap
     untracked: int  # that the agent had no room to follow
@@ -140,6 +155,7 @@ class Snapshots:
         since_ms = None if before_ms is None else at_ms - before_ms
         tasks = of.tasks(at_ms, before_ms)
         there = [one for one in of.there if one.from_ms <= at_ms]
+        stalls = of.stalls(at_ms, before_ms)
         return Snapshot(
             moment(boots, instant.boot, at_ms),
             len(boots),
@@ -151,7 +167,8 @@ class Snapshots:
             of.load(at_ms),
             of.cpu(at_ms, before_ms),
             of.cpus,
-            of.stall(at_ms, before_ms),
+            next((stall.some for stall in stalls if stall.resource == "memory"), None),
+            stalls,
             tasks,
             sum(one.parting is Parting.LOST and not one.covers(at_ms) for one in there),
             max(
@@ -233,12 +250,21 @@ class _Boot:
             return None
         return min(max(sum(used) * 1000 / self.ticks / (at_ms - before_ms) / self.cpus, 0.0), 1.0)
 
-    def stall(self, at_ms: int, before_ms: int | None) -> float | None:
-        """Waiting for memory."""
-        if before_ms is None:
-            return None
-        (now,), (then,) = (self.row("pressure", b"memory", (b"some_us",), at) for at in (at_ms, before_ms))
-        return None if now is None or then is None else min(max((now - then) / 1000 / (at_ms - before_ms), 0.0), 1.0)
+    def stalls(self, at_ms: int, before_ms: int | None) -> list[Stall]:
+        """Those that are known."""
+        found = []
+        for resource in STALLS if before_ms is not None else ():
+            assert before_ms is not None
+            now, then = (
+                self.row("pressure", resource.encode(), (b"some_us", b"full_us"), at) for at in (at_ms, before_ms)
+            )
+            some, full = (
+                None if a is None or b is None else min(max((b - a) / 1000 / (at_ms - before_ms), 0.0), 1.0)
+                for a, b in zip(then, now, strict=True)
+            )
+            if some is not None or full is not None:
+                found.append(Stall(resource, some, full))
+        return found
 
     # -- processes -------------------------------------------------------------------------------------
 
@@ -287,7 +313,7 @@ class _Boot:
             None if tables_kb is None else tables_kb * KB,
             None if vsize is None else vsize * size,
             self.cpu_of(one, ticks, at_ms, before_ms),
-            None if process.kernel or state in GONE_STATES else self.growth(one, at_ms),
+            *((None, None) if process.kernel or state in GONE_STATES else self.growth(one, at_ms)),
             oom_rank,
             adj if adj is not None else read_adj,  # what the agent set, or what was read only later, counts, too
             score,
@@ -303,15 +329,18 @@ class _Boot:
         then = self.row("process", one.key, FAST, before_ms)[3]
         return None if then is None else max((ticks - then) * 1000 / self.ticks / (at_ms - before_ms), 0.0)
 
-    def growth(self, one: Presence, at_ms: int) -> int | None:
-        """Bytes of anonymous memory an hour; None: seen too briefly to tell."""
+    def growth(self, one: Presence, at_ms: int) -> tuple[int | None, bool | None]:
+        """Bytes of anonymous memory an hour, and whether it grew steadily; None: seen too briefly to tell."""
         from_ms = max(at_ms - GROWTH_MS, one.from_ms)
         if at_ms - from_ms < GROWTH_LEAST_MS:
-            return None
+            return None, None
         sizes = []
-        for moment_ms in (from_ms, at_ms):
+        for look in range(FIFTHS * LOOKS + 1):
+            moment_ms = from_ms + (at_ms - from_ms) * look // (FIFTHS * LOOKS)
             rss, shared, *_ = self.row("process", one.key, FAST, moment_ms)
             if rss is None or shared is None:
-                return None
+                return None, None
             sizes.append((rss - shared) * self.boot.page_size)
-        return (sizes[1] - sizes[0]) * HOUR_MS // (at_ms - from_ms)
+        floors = [min(sizes[fifth * LOOKS :][: LOOKS + 1]) for fifth in range(FIFTHS)]
+        steady = all(earlier < later for earlier, later in pairwise(floors))
+        return (sizes[-1] - sizes[0]) * HOUR_MS // (at_ms - from_ms), steady

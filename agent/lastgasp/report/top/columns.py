@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from lastgasp.analysis.snapshot import Task
 from lastgasp.report import units
 
+STEADY = "^"  # beside growth without a pause
 NOTHING = "?"  # unknown; a process that may not be killed has "-" for its rank
 Key = Callable[[Task], float | int | bytes | None]
 
@@ -33,7 +34,9 @@ def _size(value: int | None) -> str:
 def _growth(task: Task) -> str:
     if task.growth_per_h is None:
         return NOTHING
-    return ("+" if task.growth_per_h > 0 else "") + _size(task.growth_per_h) if task.growth_per_h else "0"
+    if not task.growth_per_h:
+        return "0"
+    return ("+" if task.growth_per_h > 0 else "") + _size(task.growth_per_h) + (STEADY if task.growth_steady else "")
 
 
 def _share(value: float | None) -> str:

@@ -32,6 +32,7 @@ HELP = (
     "  /                show only processes whose name, pid or command line",
     "                   holds a text; Enter keeps it, Esc shows all again",
     "  K                threads of the kernel, too",
+    "  (ANON/h: growth; ^ without a pause. OOM: 1 is killed next. Stall: PSI)",
     "  q                quit",
     "Sort by (again: the other way round)",
 )
@@ -50,6 +51,7 @@ class Top:
         self.helping = False
         self.said = ""  # one line, until the next key
         self.page = 1  # processes that were shown last
+        self.above: list[Line] = []  # what stands over everything else
         self.replace(replay)
 
     def replace(self, replay: Replay) -> None:
@@ -146,7 +148,7 @@ class Top:
         """The whole screen: ``height`` lines."""
         if self.helping:
             return self._help(width, height)
-        found = self._lines(width, max(height - 1, 1))
+        found = self._lines(width, max(height - 1 - len(self.above), 1))
         titles = next(place for place, line in enumerate(found) if line == ("", "")) + 1
         self.page = max(len(found) - titles - 1, 1)
         found = found[: max(height - 1, 0)]
@@ -168,7 +170,8 @@ class Top:
             self.courses[instant.boot] = Courses(boot, kills, marks)
         cells = min(max(width - LABEL - COURSE_SPACE, 10), COURSE_WIDEST)
         course = self.courses[instant.boot].at(instant.at_ms, cells)
-        return lines(self.snapshots.at(instant), self.wish, course, self.screen, width, height)
+        above = [(self.screen.fit(text, width).rstrip(), role) for text, role in self.above]
+        return above + lines(self.snapshots.at(instant), self.wish, course, self.screen, width, height)
 
     def _foot(self, width: int) -> Line:
         if self.typing:

@@ -80,10 +80,9 @@ def _head(
     load = NOTHING if snapshot.load is None else " ".join(f"{value:.2f}" for value in snapshot.load)
     own = [task for task in snapshot.tasks if not task.kernel]
     counted = [f"{len(own)} processes", f"load {load}", f"CPU {_percent(snapshot.cpu_share)}"]
-    counted.append(f"waiting for memory {_percent(snapshot.stall_share)}")
     if snapshot.lost or snapshot.untracked:
         counted.append(f"{snapshot.lost + snapshot.untracked} more not known")
-    found: list[Line] = [(f"{when}  {wish.title}", "head"), (", ".join(counted), "")]
+    found: list[Line] = [(f"{when}  {wish.title}", "head"), (", ".join(counted), ""), (_stalls(snapshot), "")]
     if snapshot.pressure:
         found.append(("MEMORY PRESSURE: the agent samples more often", "bad"))
     memory = snapshot.memory
@@ -101,6 +100,15 @@ def _head(
     if wish.needle:
         found.append((f'only "{screen.text(wish.needle)}": {len(chosen)} of {len(own)}', ""))
     return [*found, ("", "")]
+
+
+def _stalls(snapshot: Snapshot) -> str:
+    """The share of the time that tasks waited for memory and the like, and that all of them did."""
+    told = [
+        f"{stall.resource} {_percent(stall.some)}" + (f" (all {_percent(stall.full)})" if stall.full else "")
+        for stall in snapshot.stalls
+    ]
+    return f"{'Stall':{LABEL}}{', '.join(told) or f'memory {NOTHING}'}"
 
 
 def _percent(share: float | None) -> str:

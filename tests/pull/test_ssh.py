@@ -143,3 +143,23 @@ def test_only_the_last_of_it_and_back_to_where_decoding_can_begin(server: Sshd, 
         (device,) = json.loads(pull(server, f"127.0.0.1:{server.port}", *words).stdout)["devices"]
         assert versions(Path(device["files"][0])) == {(n, n) for n in range(8, 40)}, "what is older, later"
         assert device["new_blocks"] == 20
+
+
+def test_nothing_is_taken_off_a_device_without_a_yes_and_then_only_what_is_here(server: Sshd, tmp_path: Path) -> None:
+    ring = tmp_path / "ring"
+    blocks = [block(n, n, flags=FLAG_KEY, uptime_s=60 * n, slots=32) for n in range(60)]
+    before = b"".join(one.data for one in blocks[32:] + blocks[28:32])
+    ring.write_bytes(before)
+    words = ["--ring", str(ring), "-o", str(tmp_path / "kept"), "--clear"]
+    refused = pull(server, f"127.0.0.1:{server.port}", *words)
+    assert (refused.returncode, ring.read_bytes()) == (1, before)
+    assert "say --yes" in refused.stderr
+    assert versions(next(tmp_path.glob("kept/*/*.lgr"))) == {(n, n) for n in range(28, 60)}, "pulled all the same"
+    plain = pull(server, f"127.0.0.1:{server.port}", *words, "--yes", "--without-agent")
+    assert (plain.returncode, ring.read_bytes()) == (1, before)
+    done = pull(server, f"127.0.0.1:{server.port}", *words, "--yes")
+    assert done.returncode == 0, done.stderr
+    # The newest block stays, and the slots behind it, which an agent may be writing to.
+    assert versions(ring) == {(n, n) for n in (59, *range(28, 36))}
+    again = pull(server, f"127.0.0.1:{server.port}", *words[:-1])
+    assert again.stdout.startswith("Nothing is new"), again.stdout

@@ -8,6 +8,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from lastgasp.cli.agreed import agreed
 from lastgasp.cli.kept import Kept, chosen, declare, recordings
 from lastgasp.cli.record import _time
 from lastgasp.pull import PullError, store
@@ -55,7 +56,7 @@ def run(options: argparse.Namespace) -> int:
     for one in going:
         sys.stdout.write(f"  {visible(str(one.path))}  {units.size(one.size)}, added to {_ago(one.changed_s)}\n")
     size = units.size(sum(one.size for one in going))
-    if not options.yes and not _agreed(f"Delete {units.count(len(going), 'recording')}, {size}?"):
+    if not options.yes and not agreed(f"Delete {units.count(len(going), 'recording')}, {size}?"):
         sys.stdout.write("Nothing was deleted.\n")
         return 1
     for one in going:
@@ -65,14 +66,6 @@ def run(options: argparse.Namespace) -> int:
             shutil.rmtree(path)
     sys.stdout.write(f"Deleted {units.count(len(going), 'recording')}, {size}.\n")
     return 0
-
-
-def _agreed(question: str) -> bool:
-    if not sys.stdin.isatty():
-        raise PullError(f"{question} Nobody is there to answer; say --yes")
-    sys.stdout.write(f"{question} yes/no: ")
-    sys.stdout.flush()
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def _ago(at_s: float) -> str:

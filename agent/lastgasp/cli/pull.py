@@ -36,8 +36,8 @@ def add(commands: _SubParsersAction[argparse.ArgumentParser]) -> argparse.Argume
         "pull",
         help="get recordings off devices: SSH, serial console, flash image",
         description="Get what is new on a device, and keep it with what was pulled before. A device needs nothing but"
-        " a shell: with lastgasp-agent on it, it is faster. Nothing is written to the device. A console is left as it"
-        " was found.",
+        " a shell: with lastgasp-agent on it, it is faster. Nothing is written to the device without --clear. A console"
+        " is left as it was found.",
     )
     parser.add_argument("targets", nargs="*", metavar="TARGET", help=target.FORMS)
     parser.add_argument("-o", dest="folder", metavar="DIR", type=Path, help="where recordings are kept, a folder a"
@@ -51,6 +51,9 @@ def add(commands: _SubParsersAction[argparse.ArgumentParser]) -> argparse.Argume
     parser.add_argument("--interrupt", action="store_true", help="end what runs in the console's foreground (Ctrl-C)")
     parser.add_argument("--without-agent", action="store_true", help="read the ring with the device's own tools, even"
                         " if lastgasp-agent is there")  # fmt: skip
+    parser.add_argument("--clear", action="store_true", help="then take what is here off the device's flash, after a"
+                        " yes; costs its flash one write of the ring")  # fmt: skip
+    parser.add_argument("--yes", action="store_true", help="do not ask")
     parser.add_argument("--hosts", metavar="FILE", help="targets, one a line; # begins a comment")
     parser.add_argument("--jobs", type=int, default=8, metavar="N", help="of --hosts so many at once (default 8)")
     parser.add_argument("--json", action="store_true", help="what was pulled as JSON (explained in report/JSON.md)")

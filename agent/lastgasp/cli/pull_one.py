@@ -12,6 +12,7 @@ import stat
 import sys
 from collections.abc import Callable
 
+from lastgasp.cli.agreed import agreed
 from lastgasp.cli.pull_progress import Line
 from lastgasp.pull import PullError, session, store, target
 from lastgasp.pull.console import Credentials
@@ -55,8 +56,14 @@ def one(
         None if options.last is None else max(1, options.last // 1000),
         options.interrupt,
         options.without_agent,
+        functools.partial(_may_clear, options.yes) if options.clear else None,
     )
     return session.pull(wire, wanted, tell)
+
+
+def _may_clear(yes: bool, host: str, blocks: int) -> bool:
+    """Raises PullError: nobody is there to ask."""
+    return yes or agreed(f"\nTake the {units.count(blocks, 'block')} that are here off the flash of {visible(host)}?")
 
 
 def password(options: argparse.Namespace, batch: bool) -> functools.partial[bytes]:
@@ -103,6 +110,8 @@ def told(name: str, result: Result) -> str:
         )
     if not result.with_agent:
         lines.append("There is no lastgasp-agent that sends: the ring was read with the device's own tools.")
+    if result.cleared:
+        lines.append("What is here was taken off the device's flash, but for its newest blocks.")
     if progress.missing:
         lines.append(f"Not all: {units.count(progress.missing, 'block')} could not be had; pull again.")
     lines += [f"  {visible(str(path))}" for path in result.new]
@@ -141,6 +150,7 @@ def as_json(results: list[tuple[str, Result]]) -> dict[str, object]:
                 "received_bytes": result.received,
                 "seconds": round(result.seconds, 3),
                 "with_agent": result.with_agent,
+                "cleared": result.cleared,
                 "diverged": result.diverged,
             }
         )

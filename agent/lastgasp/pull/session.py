@@ -13,9 +13,10 @@ from pathlib import Path
 
 from lastgasp.pull import PullError, store
 from lastgasp.pull.console import Credentials, ShellError
+from lastgasp.pull.console.incoming import Reply
 from lastgasp.pull.console.shell import Shell
 from lastgasp.pull.from_agent import FromAgent, TooOld
-from lastgasp.pull.identity import About, Identity, about
+from lastgasp.pull.identity import About, Identity, about, quoted
 from lastgasp.pull.plain import Plain
 from lastgasp.pull.progress import Progress
 from lastgasp.pull.wires import Wire
@@ -36,6 +37,7 @@ class Options:
     last_s: int | None = None
     interrupt: bool = False
     plain: bool = False  # as if there were no agent
+    clear: Callable[[str, int], bool] | None = None  # may blocks (of which host, how many) be taken off its flash?
 
 
 @dataclass(slots=True)
@@ -53,6 +55,8 @@ class Result:
     garbled: int = 0  # lines
     mended: int = 0
     breaks: int = 0
+    complaint: str = ""
+    cleared: bool = False  # what is here was taken off the device's flash
     diverged: bool = False  # the ring was put back to an earlier state; what was kept has another name now
 
 
@@ -125,6 +129,8 @@ def _fetch(shell: Shell, found: About, options: Options, result: Result, tell: T
                 plain = Plain(shell, found, device, told)
                 progress = plain.progress
                 plain.pull(options.last_s)
+            if options.clear is not None and not progress.missing:
+                _clear(shell, found, options, device, result)
         finally:
             result.files = device.files
             for path, blocks in device.new.items():
@@ -134,3 +140,19 @@ def _fetch(shell: Shell, found: About, options: Options, result: Result, tell: T
             total.again += progress.again
             total.missing = progress.missing
             device.remember(shell.wire.name, blocks=progress.blocks, bytes=progress.done_bytes, boot=found.boot)
+
+
+def _clear(shell: Shell, found: About, options: Options, device: store.Device, result: Result) -> None:
+    """Blank on the device what is kept here, after a yes. Raises PullError, ShellError, WireError."""
+    have = device.have()
+    if not result.with_agent:
+        raise PullError(f"{shell.wire.name}: only lastgasp-agent on the device can clear its ring; nothing was cleared")
+    if have and options.clear is not None and options.clear(found.identity.host, device.blocks):
+        device.settle()
+        ring = f" --ring {quoted(options.ring)}" if options.ring is not None else ""
+        for event in shell.run(f"r {quoted(found.agent)} clear{ring} --have {quoted(have)}"):
+            if isinstance(event, Reply):
+                result.complaint = event.text.decode("utf-8", "replace").removeprefix("err ")
+        if shell.status:
+            raise PullError(f"{shell.wire.name}: {result.complaint or 'the device could not clear its ring'}")
+        result.cleared = True

@@ -133,6 +133,10 @@ class Ring:
                 number += 1
             os.replace(self.path, target)
 
+    def settle(self) -> None:
+        """What came is on our own disk. Raises OSError."""
+        os.fsync(self._file.fileno())
+
     def finish(self) -> None:
         """One file of it, in order, whole at any time. Raises OSError."""
         self._file.close()
@@ -234,6 +238,16 @@ class Device:
                 words.append(f"{number:x}:{','.join(ranges)}")
                 left -= len(words[-1])
         return ";".join(words)
+
+    def settle(self) -> None:
+        """Everything that came is on our own disk. Raises OSError."""
+        for ring in self._rings.values():
+            ring.settle()
+
+    @property
+    def blocks(self) -> int:
+        """How many are here."""
+        return sum(len(ring.held) for ring in self._rings.values())
 
     @property
     def new(self) -> dict[Path, int]:

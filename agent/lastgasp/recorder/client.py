@@ -36,6 +36,10 @@ def main(command: str, words: list[str], config_path: str | None) -> int:
             from lastgasp.recorder import dump
 
             return dump.main(config, words)
+        if command == "clear":
+            from lastgasp.recorder import clear
+
+            return clear.main(config, words)
         if command == "tune" and len(words) == 1 and words[0] in ("--show", "--dry-run", "--apply", "--revert"):
             from lastgasp.recorder import tune_command
 

@@ -16,10 +16,10 @@ import sys
 import zlib
 
 from lastgasp import __version__
-from lastgasp.recorder import complain
+from lastgasp.recorder import complain, slots
 from lastgasp.recorder.ask import NoAgent, ask
 from lastgasp.ring import frames, heads
-from lastgasp.ring.format import CRC, HEADER, HEADER_SIZE, MAX_BLOCK_SIZE, MIN_BLOCK_SIZE
+from lastgasp.ring.format import CRC, HEADER, HEADER_SIZE
 from lastgasp.ring.prepare import valid_block
 
 TYPE_CHECKING = False
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
 PIECE = 65536
 SIZE = 400  # bytes of data in a frame
-BLOCK_DEVICE = 0o060000
-SIZE_AT = 11  # where a block's header says how large it is
 OPTIONS = ("--ring", "--frames", "--base", "--size", "--have", "--last", "--want")
 
 
@@ -44,7 +42,7 @@ def main(config: Config, words: list[str]) -> int:
     try:
         given = options(words, OPTIONS)
         word, base, size = form(given)
-        have = _have(given.get("--have", ""))
+        have = slots.writes(given.get("--have", ""))
         want = _want(given.get("--want", ""))
         last_s = int(given.get("--last", 0))
     except (Usage, ValueError) as error:
@@ -62,9 +60,7 @@ def main(config: Config, words: list[str]) -> int:
     try:
         fd = posix.open(path, posix.O_RDONLY | posix.O_CLOEXEC)
         try:
-            length = posix.lseek(fd, 0, 2)
-            if posix.fstat(fd).st_mode & 0o170000 == BLOCK_DEVICE:
-                length = min(length, config.ring_size)
+            length = slots.length(fd, config)
             if not word:
                 _write(_whole(fd, length))
             elif want:
@@ -107,20 +103,6 @@ def form(given: dict[str, str]) -> tuple[str, int, int]:
     return given.get("--frames", ""), base, size
 
 
-def _have(text: str) -> dict[int, list[tuple[int, int]]]:
-    """``1f2e:1-5,9;77:4``: of the ring 1f2e the writes 1 to 5 and 9, of the ring 77 the write 4."""
-    found = {}
-    for ring in text.split(";") if text else ():
-        name, _, ranges = ring.partition(":")
-        found[int(name, 16)] = [_range(one) for one in ranges.split(",")]
-    return found
-
-
-def _range(text: str) -> tuple[int, int]:
-    first, _, last = text.partition("-")
-    return int(first), int(last or first)
-
-
 def _want(text: str) -> list[tuple[int, list[int]]]:
     """``7,3.0.4``: the slot 7, and of slot 3 the parts 0 and 4."""
     found = []
@@ -144,16 +126,6 @@ def _whole(fd: int, length: int) -> Iterator[bytes]:
         yield piece
 
 
-def _block_size(fd: int, length: int) -> int:
-    """As the first block that can be read says; of a ring without blocks the least."""
-    for at in range(0, length, MIN_BLOCK_SIZE):
-        head = posix.pread(fd, HEADER_SIZE, at)
-        size = 1 << head[SIZE_AT] if len(head) == HEADER_SIZE and 12 <= head[SIZE_AT] <= 15 else 0
-        if size and size <= MAX_BLOCK_SIZE and at % size == 0 and valid_block(posix.pread(fd, size, at)):
-            return size
-    return MIN_BLOCK_SIZE
-
-
 def _packed(block: bytes) -> bytes:
     """A block without the zeros that fill it up."""
     return block[: HEADER_SIZE + int(HEADER.unpack_from(block)[5])] + block[-CRC.size :]
@@ -163,7 +135,7 @@ def _wanted(
     fd: int, length: int, want: list[tuple[int, list[int]]], word: bytes, base: int, size: int
 ) -> Iterator[bytes]:
     """Slots or parts of them, again."""
-    block_size = _block_size(fd, length)
+    block_size = slots.block_size(fd, length)
     for slot, parts in want:
         block = posix.pread(fd, block_size, slot * block_size)
         if valid_block(block):
@@ -171,11 +143,9 @@ def _wanted(
             yield from [line for part, line in enumerate(lines) if not parts or part in parts]
 
 
-def _new(
-    fd: int, length: int, have: dict[int, list[tuple[int, int]]], last_s: int, word: bytes, base: int, size: int
-) -> Iterator[bytes]:
+def _new(fd: int, length: int, have: slots.Writes, last_s: int, word: bytes, base: int, size: int) -> Iterator[bytes]:
     """The index, then what the asker has not."""
-    block_size = _block_size(fd, length)
+    block_size = slots.block_size(fd, length)
     found = []
     for slot in range(length // block_size):
         try:
@@ -188,7 +158,7 @@ def _new(
     newest = chosen[0] if chosen else None
     if last_s:
         chosen = heads.latest(chosen, last_s * 1000)
-    chosen = [one for one in chosen if not any(a <= one.write <= b for a, b in have.get(one.ring, ()))]
+    chosen = [one for one in chosen if not slots.named(have, one.ring, one.write)]
     lines = [
         b"agent %s" % __version__.encode(),
         b"ring %x" % (newest.ring if newest is not None else 0),

@@ -17,6 +17,9 @@ usage: lastgasp-agent COMMAND
                         checksums of; 60 processes take about 0.7 kB a sample
                         at 1 s. A process of its own: writes no file, and the
                         agent records as before
+  clear --have RING:WRITES [--ring FILE]
+                        what "lastgasp pull --clear" asks for: blank these
+                        blocks, which a laptop has
   tune HOW              the OOM killer's opinion of processes, as "tune" in the
                         configuration names it:
     --show              the rules, and what the processes that they are for have

@@ -210,6 +210,7 @@ def test_growth_of_a_named_process_alerts_over_ten_minutes(taped: Taped, fake: F
 def test_an_alert_is_one_line_in_the_system_log(taped: Taped, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = str(tmp_path / "log")
     with socket(AF_UNIX, SOCK_DGRAM) as log:
+        log.settimeout(10)
         log.bind(path)
         monkeypatch.setattr(alerts, "SYSLOG", path)
         judge = raised_alerts(taped, alert_syslog=True)

@@ -30,8 +30,8 @@ from lastgasp.cli import (
     top,
     what_if,
 )
-from lastgasp.cli.live import LiveError
 from lastgasp.cli.package_lists import OwnershipError
+from lastgasp.cli.this_machine import LiveError
 from lastgasp.pull import PullError
 from lastgasp.recorder.ring_file import RingError
 from lastgasp.report.export.target import ExportError

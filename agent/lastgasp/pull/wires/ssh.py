@@ -73,7 +73,7 @@ class Ssh(Descriptors):
             self._complaints = None
 
     def close(self) -> None:
-        """End ssh."""
+        """End ssh: at once where all shall end."""
         if self.reading < 0:
             return
         self.reading = self.writing = -1
@@ -81,6 +81,8 @@ class Ssh(Descriptors):
             if pipe is not None:
                 with contextlib.suppress(OSError):
                     pipe.close()
+        if self.halted():
+            self._child.terminate()
         try:
             self._child.wait(END_S)
         except subprocess.TimeoutExpired:

@@ -20,6 +20,7 @@ from lastgasp.cli import record
 from lastgasp.recorder.agent import Agent
 from lastgasp.recorder.clocks import read_boot_id
 from lastgasp.recorder.ring_file import RingError, open_ring
+from lastgasp.report.top.view import Line
 from lastgasp.timeline.load import LoadError, load
 from lastgasp.timeline.model import Recording
 
@@ -33,16 +34,17 @@ class LiveError(Exception):
     """This machine cannot be recorded; str() is the line to show."""
 
 
-class Live:
+class ThisMachine:
     """The agent at work, and what it has recorded until now."""
 
     def __init__(self, interval_ms: int) -> None:
         self.interval_ms = interval_ms
+        self.pace_s = interval_ms / 1000
         self._pid = 0
         self._end = -1  # closed to end the agent
         self._ring = -1
 
-    def __enter__(self) -> Live:
+    def __enter__(self) -> ThisMachine:
         memory = MEMORY if os.access(MEMORY, os.W_OK | os.X_OK) else None
         folder = tempfile.mkdtemp(prefix="lastgasp-live-", dir=memory)
         try:
@@ -81,6 +83,10 @@ class Live:
             return None
         found.name = "this machine"
         return found if found.samples else None
+
+    def state(self) -> list[Line]:
+        """Nothing that could be said of another device."""
+        return []
 
     def _start(self, path: str) -> None:
         listen, self._end = os.pipe2(os.O_CLOEXEC)

@@ -1,0 +1,85 @@
+"""Samples from one device as they are taken: reached, told apart, asked for a stream, left as it was found.
+
+Contract: ``stop`` may be called by another thread at any time: whoever waits for the device then gets a WireError
+within half a second, and ``close`` still gives the console back. Nothing is kept of what comes; that is ``follow``'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lastgasp.pull import PullError
+from lastgasp.pull.console import Credentials, ShellError
+from lastgasp.pull.console.incoming import Frame
+from lastgasp.pull.console.shell import Shell
+from lastgasp.pull.from_agent import USAGE
+from lastgasp.pull.identity import Identity, about, quoted
+from lastgasp.pull.session import CONSOLE, PIPE
+from lastgasp.pull.wires import Wire
+from lastgasp.ring import frames
+
+# On a serial line nobody can tell that we are gone: there the stream ends by itself, and is asked for again.
+CONSOLE_SPAN, PIPE_SPAN = "10m", "1d"
+
+
+class Streaming:
+    """One connection. Use it in a ``with``; it closes the wire."""
+
+    def __init__(self, wire: Wire, halvings: int = 0) -> None:
+        """``halvings``: how often frames shall be half as long, for a line that loses many."""
+        base, size = CONSOLE if wire.console else PIPE
+        self.wire = wire
+        self.shell = Shell(wire, base, max(frames.LEAST_DATA, size >> halvings))
+        self._stopping = self._leaving = self._closed = False
+        self._streams = False  # the agent there is at it
+        wire.halted = lambda: self._stopping and not self._leaving
+
+    def __enter__(self) -> Streaming:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def open(self, credentials: Credentials, interrupt: bool) -> tuple[Identity, str]:
+        """Reach it; returns who it is and the path of its agent. Raises PullError."""
+        self.shell.open(credentials, interrupt)
+        found = about(self.shell, None)
+        if not found.agent:
+            raise PullError(
+                f"{self.wire.name}: there is no lastgasp-agent on the device, and a live view needs one; install it, or"
+                " pull what was recorded"
+            )
+        return found.identity, found.agent
+
+    def frames(self, agent: str, interval_ms: int) -> Iterator[Frame]:
+        """One stream, until the device ends it after its time. Raises PullError."""
+        incoming = self.shell.incoming
+        form = f"--frames {self.shell.word} --base {incoming.base} --size {incoming.size}"
+        span = CONSOLE_SPAN if self.wire.console else PIPE_SPAN
+        said = ""
+        self._streams = True
+        for event in self.shell.run(f"r {quoted(agent)} dump --follow {form} --interval {interval_ms}ms --for {span}"):
+            if isinstance(event, Frame):
+                yield event
+            else:
+                said = event.text.decode("utf-8", "replace").removeprefix("err ").strip()
+        self._streams = False
+        if self.shell.status == USAGE:
+            raise PullError(f"{self.wire.name}: the agent there is too old for a live view: {said or 'it refuses'}")
+        if self.shell.status:
+            raise ShellError(f"{self.wire.name}: {said or f'the agent there ended with status {self.shell.status}'}")
+
+    def stop(self) -> None:
+        """End it soon."""
+        self._stopping = True
+
+    def close(self) -> None:
+        """Give everything back. Never raises."""
+        if self._closed:
+            return
+        self._closed = self._leaving = True
+        if self._streams:
+            self.shell.interrupt()
+        self.shell.close()
+        self._leaving, self._stopping = False, True  # ssh has nothing more to say that is worth waiting for
+        self.wire.close()

@@ -33,16 +33,22 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ],
     ids=lambda options: "".join(options),
 )
-@pytest.mark.parametrize("spare", [0, 16])
-def test_rings_are_found_in_jffs2(tmp_path: Path, root: Path, options: tuple[str, ...], spare: int) -> None:
+def test_rings_are_found_in_jffs2(tmp_path: Path, root: Path, options: tuple[str, ...]) -> None:
+    found, blocks = search(jffs2(tmp_path / "jffs2", root, *options))
+    assert sorted(blocks.values()) == sorted(map(newest, RINGS.values()))
+    (layout,) = found.layout
+    assert layout.startswith(f"JFFS2 ({'big' if '-b' in options else 'little'} endian): ")
+    assert (found.notes, found.broken) == ([], 0)
+
+
+@pytest.mark.parametrize("options", [("-l",), ("-b", "-m", "none")], ids=lambda options: "".join(options))
+def test_rings_are_found_in_a_nand_dump_of_jffs2(tmp_path: Path, root: Path, options: tuple[str, ...]) -> None:
     image = jffs2(tmp_path / "jffs2", root, *options)
-    if spare:
-        image.write_bytes(with_spare(image.read_bytes(), 512, spare))
+    image.write_bytes(with_spare(image.read_bytes(), 512, 16))
     found, blocks = search(image)
     assert sorted(blocks.values()) == sorted(map(newest, RINGS.values()))
-    assert found.layout[-1].startswith(f"JFFS2 ({'big' if '-b' in options else 'little'} endian): ")
-    assert len(found.layout) == 2 if spare else 1
-    assert (found.notes, found.broken) == ([], 0)
+    assert found.layout[0] == "NAND pages of 512+16 bytes: spare areas taken out"
+    assert found.broken == 0
 
 
 def node(order: str, data: bytes, at: int, version: int, superseded: bool = False) -> bytes:

@@ -27,8 +27,7 @@ INDEX = struct.Struct("<IIH2x")  # block of the file, where its node is: low, hi
 UNWRITTEN = 32768  # longer extents are allotted but not written, by so much less
 DIRECT = 12  # blocks in a block map before the indirect ones
 DEEPEST = 5
-MOST_INODES, MOST_PIECES = 1 << 22, 1 << 16
-LOOKED_AT = 16  # blocks at the beginning of a file, of which one must look like one of a ring
+LOOKED_AT = 16 * MIN_BLOCK_SIZE  # bytes at the beginning of a file, in which a block must begin
 
 
 @dataclass(slots=True)
@@ -44,7 +43,7 @@ class FileSystem:
     inodes_per_group: int
     inode: int  # bytes
     descriptor: int  # bytes
-    left: int = 1 << 17  # nodes and indirect blocks that are read in all: they may point at one another
+    left: int = 1 << 19  # pieces and nodes that are followed in all: they may lie over and point at one another
 
     @classmethod
     def at(cls, view: View, magic_at: int) -> FileSystem | None:
@@ -65,7 +64,9 @@ class FileSystem:
         good = log <= 6 and inode >= 128 and descriptor >= 32 and per_group and not incompat & INCOMPAT_META_BG
         if not good or group:  # those of other groups are copies
             return None
-        return cls(view, start, 1024 << log, blocks, first, min(inodes, MOST_INODES), per_group, inode, descriptor)
+        return cls(
+            view, start, 1024 << log, blocks, first, min(inodes, view.size // inode), per_group, inode, descriptor
+        )
 
     def files(self) -> Iterator[Extents]:
         """Files in several pieces that begin like a ring. Raises OSError."""
@@ -104,17 +105,21 @@ class FileSystem:
         (flags,) = struct.unpack_from("<I", inode, 0x20)
         root = inode[0x28:0x64]
         pieces: list[tuple[int, int, int]] = []
-        for at, block, count in self._extents(root, DEEPEST) if flags & HAS_EXTENTS else self._mapped(root):
-            offset = self._offset(block)
-            if len(pieces) >= MOST_PIECES:
+        end, looked = 0, False
+        for block, there, count in self._extents(root, DEEPEST) if flags & HAS_EXTENTS else self._mapped(root):
+            at, offset = block * self.block, self._offset(there)
+            self.left -= 1
+            if not end <= at < size or offset is None or self.left < 0:
                 break
-            if offset is None or at * self.block >= size:
-                continue
-            length = min(count * self.block, size - at * self.block)
-            if pieces and (pieces[-1][0] + pieces[-1][2], pieces[-1][1] + pieces[-1][2]) == (at * self.block, offset):
-                pieces[-1] = (*pieces[-1][:2], pieces[-1][2] + length)
+            if at >= LOOKED_AT and not looked:
+                looked = True
+                if not _like_a_ring(Extents(self.view, pieces)):
+                    return None
+            end = min(at + count * self.block, size)
+            if pieces and (pieces[-1][0] + pieces[-1][2], pieces[-1][1] + pieces[-1][2]) == (at, offset):
+                pieces[-1] = (*pieces[-1][:2], end - pieces[-1][0])
             else:
-                pieces.append((at * self.block, offset, length))
+                pieces.append((at, offset, end - at))
         file = Extents(self.view, pieces)
         return file if len(pieces) > 1 and _like_a_ring(file) else None
 
@@ -170,5 +175,5 @@ def superblocks(view: View, offset: int, data: bytes) -> Iterator[FileSystem]:
 
 
 def _like_a_ring(file: View) -> bool:
-    heads = (file.read(at * MIN_BLOCK_SIZE, len(BLANK_MAGIC)) for at in range(LOOKED_AT))
+    heads = (file.read(at, len(BLANK_MAGIC)) for at in range(0, LOOKED_AT, MIN_BLOCK_SIZE))
     return any(head.startswith((MAGIC, BLANK_MAGIC)) for head in heads)

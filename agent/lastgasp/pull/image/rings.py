@@ -25,7 +25,7 @@ from lastgasp.ring.scan import pieces
 from lastgasp.ring.source import opened
 
 LIMIT = 64 << 30  # bytes that a compressed dump may become
-MOST_SYSTEMS = 32  # of ext4 in a dump
+MOST_SYSTEMS = 16  # of ext4 in a dump
 MOST_READ = 2  # times the dump, through the files of its ext4 file systems
 Progress = Callable[[int, int], None]
 

@@ -51,6 +51,10 @@ def test_an_image_is_pulled_once_and_told(kept: Path, capsys: pytest.CaptureFixt
     assert "3 blocks, 3 new" in lines[1]
     assert "3 blocks, 0 new" in said(capsys, "pull", str(RECORDING), "-o", str(kept))[1]
     assert said(capsys, "report", str(file))[0] == 0
+    assert file.parent.name.startswith("bed-"), "as the recording says the device is called"
+    fleet = said(capsys, "fleet", str(kept))[1]
+    assert "Without a recording" not in fleet
+    assert "Cannot be read" not in fleet
 
 
 def test_blocks_of_a_device_that_was_pulled_from_go_to_that_device(
@@ -109,7 +113,7 @@ def test_what_was_pulled_is_listed_and_deleted_after_a_yes_only(
 
 def test_names_that_a_device_gave_itself_are_shown_harmless(kept: Path, capsys: pytest.CaptureFixture[str]) -> None:
     said(capsys, "pull", str(RECORDING), "-o", str(kept))
-    (facts,) = kept.glob("*/device.json")
+    (facts,) = kept.glob("*/.device.json")
     told = json.loads(facts.read_text())
     told.update(host="\x1b[2Jgate\nway", model="\x9b31m")
     facts.write_text(json.dumps(told))

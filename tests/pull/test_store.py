@@ -33,7 +33,7 @@ def test_blocks_are_kept_in_order_and_older_versions_go(tmp_path: Path) -> None:
         assert list(device.new.values()) == [1]
     (path,) = device.files
     assert kept(path) == [(0, 0), (1, 3), (2, 5)]
-    assert sorted(one.name for one in path.parent.iterdir()) == [".lock", "0000000000000007.lgr", "device.json"]
+    assert sorted(one.name for one in path.parent.iterdir()) == [".device.json", ".lock", "0000000000000007.lgr"]
 
 
 def test_rings_have_a_file_each_and_devices_a_folder_each(tmp_path: Path) -> None:
@@ -108,10 +108,10 @@ def test_a_description_that_is_damaged_is_made_anew(tmp_path: Path) -> None:
     with store.device(tmp_path, HERE) as device:
         device.add(block(0, 0))
     for damage in ("", "[1]", '{"lastgasp_device": 1, "pulls": 3}', "\0"):
-        (device.path / "device.json").write_text(damage)
+        (device.path / ".device.json").write_text(damage)
         with store.device(tmp_path, HERE) as device:
             device.remember("ssh")
-        facts = json.loads((device.path / "device.json").read_text())
+        facts = json.loads((device.path / ".device.json").read_text())
         assert (facts["host"], len(facts["pulls"])) == ("gateway", 1), damage
 
 

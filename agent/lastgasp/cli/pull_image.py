@@ -17,8 +17,10 @@ from lastgasp.pull.image.rings import Findings, rings
 from lastgasp.report import units
 from lastgasp.report.visible import visible
 from lastgasp.ring.source import SourceError
+from lastgasp.timeline.load import LoadError, load
 
 FORMAT = 1
+NAMELESS = "image"
 
 
 def run(options: argparse.Namespace, path: str) -> int:
@@ -39,11 +41,9 @@ def run(options: argparse.Namespace, path: str) -> int:
 
 def _keep(folder: Path, ring: FoundRing) -> tuple[Path, int]:
     """Where it is now, and how many blocks are new. Raises OSError, PullError."""
-    for device in store.devices(folder):
-        if (device.path / f"{ring.ring_id:016x}{store.SUFFIX}").exists():
-            break
-    else:
-        device = store.device(folder, Identity("image", serial=f"ring {ring.ring_id:016x}"))
+    name = f"{ring.ring_id:016x}{store.SUFFIX}"
+    known = next((device for device in store.devices(folder) if (device.path / name).exists()), None)
+    device = known or store.device(folder, Identity(NAMELESS, serial=f"ring {ring.ring_id:016x}"))
     with device:
         for data in ring:
             block = Pulled.of(data)
@@ -51,7 +51,17 @@ def _keep(folder: Path, ring: FoundRing) -> tuple[Path, int]:
                 device.add(block)
         new = sum(device.new.values())
         device.remember("image", blocks=new)
-    return device.path / f"{ring.ring_id:016x}{store.SUFFIX}", new
+    host = _host(device.path / name) if known is None else ""
+    return (store.rename(device, host) if host else device.path) / name, new
+
+
+def _host(path: Path) -> str:
+    """What the device calls itself, by its recording; "" if that is not in it."""
+    try:
+        machines = [boot.machine() for recording in load(str(path)) for boot in recording.boots]
+    except LoadError:
+        return ""
+    return next((found["host"].decode("utf-8", "replace") for found in machines if found.get("host")), "")
 
 
 def nothing(found: Findings) -> str:
@@ -79,8 +89,6 @@ def _told(path: str, found: Findings, kept: list[tuple[FoundRing, Path, int]]) -
         text = f"  ring {ring.ring_id:016x}: {units.count(len(ring), 'block')}, {new} new"
         if ring.missing:
             text += f", {ring.missing} missing between them"
-        if ring.superseded:
-            text += f", {units.count(ring.superseded, 'older version')} left out"
         lines.append(text)
         lines += [f"    {count} put together from {how}" for how, count in sorted(ring.put_together.items())]
         lines.append(f"    {visible(str(target))}")

@@ -5,7 +5,7 @@ by the host and by a number made of all that tells devices apart. A file is writ
 so that it is always whole; what came of a pull that broke off, even by SIGKILL, is in ``.part`` beside it and is taken
 over by the next. Two pulls of one device wait for one another. Nothing that a device says becomes a path.
 
-    STORE/HOST-1a2b3c4d/device.json             who it is, and the last pulls
+    STORE/HOST-1a2b3c4d/.device.json            who it is, and the last pulls
     STORE/HOST-1a2b3c4d/00112233aabbccdd.lgr    its recording; a device that made a new ring has two
 """
 
@@ -28,7 +28,7 @@ from lastgasp.pull.identity import Identity
 from lastgasp.ring.format import FLAG_OPEN
 from lastgasp.ring.scan import Block, scan
 
-FACTS, FORMAT = "device.json", 1
+FACTS, FORMAT = ".device.json", 1
 SUFFIX, PART, LOCK = ".lgr", ".part", ".lock"
 PULLS = 100  # that are remembered
 HOST_LETTERS = 40
@@ -268,8 +268,24 @@ class Device:
 
 def device(folder: Path, identity: Identity) -> Device:
     """The folder for this device."""
-    host = re.sub(r"[^A-Za-z0-9_-]", "-", identity.host)[:HOST_LETTERS].strip("-") or "device"
-    return Device(folder / f"{host}-{identity.key}", asdict(identity))
+    return Device(folder / _name(identity.host, identity.key), asdict(identity))
+
+
+def rename(device: Device, host: str) -> Path:
+    """A device whose name was learnt from its recording: where it is then. Raises OSError."""
+    _, _, key = device.path.name.rpartition("-")
+    target = device.path.with_name(_name(host, key))
+    if not target.exists():
+        device.facts["host"] = host
+        with device:
+            pass  # notes the name
+        os.replace(device.path, target)
+    return target
+
+
+def _name(host: str, key: str) -> str:
+    letters = re.sub(r"[^A-Za-z0-9_-]", "-", host)[:HOST_LETTERS].strip("-")
+    return f"{letters or 'device'}-{key}"
 
 
 def devices(folder: Path) -> list[Device]:

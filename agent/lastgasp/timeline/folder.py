@@ -1,7 +1,8 @@
 """The files of a folder in which recordings may be: all below it, whatever they are called.
 
-Links are followed, each folder is gone through once, and what is no file (a pipe, a socket) is passed over. A link
-that leads nowhere is passed over too, unless it is called as a recording is.
+Links are followed, each folder is gone through once, and what is no file (a pipe, a socket) is passed over, as are
+hidden files: ``pull`` keeps notes in such. A link that leads nowhere is passed over too, unless it is called as a
+recording is.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-PACKED = ".gz"
+PACKED, HIDDEN = ".gz", "."
 NAMES = (".lgr", ".ring")  # what record, pull and the agent call them
 
 
@@ -29,7 +30,7 @@ def below(folder: str) -> tuple[list[str], list[tuple[str, str]]]:
             continue
         seen.add((of.st_dev, of.st_ino))
         folders.sort()
-        paths = [str(Path(above, name)) for name in sorted(names)]
+        paths = [str(Path(above, name)) for name in sorted(names) if not name.startswith(HIDDEN)]
         found += [path for path in paths if os.path.isfile(path) or _lost(path)]
     return found, closed
 

@@ -178,6 +178,7 @@ class Device:
             os.close(self._lock)
             raise PullError(f"{self.path}: another pull of this device is at work") from None
         self.facts = {**(_read(self.path) or {}), **self.facts}
+        self._rings = {}
         for path in sorted({*self.path.glob(f"*{SUFFIX}"), *self.path.glob(f"*{PART}")}):
             if re.fullmatch("[0-9a-f]{16}", path.stem):
                 self._ring(int(path.stem, 16))

@@ -20,6 +20,7 @@ from lastgasp.cli import (
     export,
     fleet,
     leaks,
+    live,
     ls,
     oom,
     page_file,
@@ -105,7 +106,23 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"lastgasp {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for command in (report, leaks, oom, what_if, advise, check, diff, export, fleet, top, pull, ls, prune, record):
+    for command in (
+        report,
+        leaks,
+        oom,
+        what_if,
+        advise,
+        check,
+        diff,
+        export,
+        fleet,
+        top,
+        live,
+        pull,
+        ls,
+        prune,
+        record,
+    ):
         added = command.add(commands)
         added.epilog = f"{command.EXAMPLES}\n{getattr(command, 'STATUS', STATUS)}"
         added.description = textwrap.fill(added.description or "", WIDTH - 2)

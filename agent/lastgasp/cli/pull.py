@@ -44,11 +44,7 @@ def add(commands: _SubParsersAction[argparse.ArgumentParser]) -> argparse.Argume
                         " device (default $XDG_DATA_HOME/lastgasp, ~/.local/share/lastgasp)")  # fmt: skip
     parser.add_argument("--last", type=_time, metavar="TIME", help="only the last so much of it: 30m, 2h")
     parser.add_argument("--ring", metavar="PATH", help="on the device; default: what /etc/lastgasp.conf there says")
-    parser.add_argument("--baud", type=int, help="speed of a serial line (default 115200)")
-    parser.add_argument("--login", metavar="NAME", help="who logs in where a console asks for it")
-    parser.add_argument("--password-file", metavar="FILE", help="its first line is the password; without it, you are"
-                        " asked")  # fmt: skip
-    parser.add_argument("--interrupt", action="store_true", help="end what runs in the console's foreground (Ctrl-C)")
+    add_login(parser)
     parser.add_argument("--without-agent", action="store_true", help="read the ring with the device's own tools, even"
                         " if lastgasp-agent is there")  # fmt: skip
     parser.add_argument("--clear", action="store_true", help="then take what is here off the device's flash, after a"
@@ -59,6 +55,15 @@ def add(commands: _SubParsersAction[argparse.ArgumentParser]) -> argparse.Argume
     parser.add_argument("--json", action="store_true", help="what was pulled as JSON (explained in report/JSON.md)")
     parser.set_defaults(run=run)
     return parser
+
+
+def add_login(parser: argparse.ArgumentParser) -> None:
+    """Declare what it takes to reach a shell."""
+    parser.add_argument("--baud", type=int, help="speed of a serial line (default 115200)")
+    parser.add_argument("--login", metavar="NAME", help="who logs in where a console asks for it")
+    parser.add_argument("--password-file", metavar="FILE", help="its first line is the password; without it, you are"
+                        " asked")  # fmt: skip
+    parser.add_argument("--interrupt", action="store_true", help="end what runs in the console's foreground (Ctrl-C)")
 
 
 def run(options: argparse.Namespace) -> int:

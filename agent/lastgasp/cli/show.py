@@ -87,12 +87,13 @@ def as_json(recording: Recording, snapshot: Snapshot, options: argparse.Namespac
     return json.dumps(found, indent=1) + "\n"
 
 
-def samples(options: argparse.Namespace, source: Source, look_s: float) -> int:
+def samples(options: argparse.Namespace, source: Source, look_s: float, patience_s: float | None = None) -> int:
     """Sample after sample for as long as asked; without that the first one whose CPU times are known.
 
-    Returns how many were written.
+    Returns how many were written; ``patience_s`` is how long the first one may take at most.
     """
-    end_s = time.monotonic() + (options.span or 0) / 1000
+    began_s = time.monotonic()
+    end_s = began_s + (options.span or 0) / 1000
     told, written = -1, 0
     while True:
         recording = source.recording()
@@ -108,6 +109,8 @@ def samples(options: argparse.Namespace, source: Source, look_s: float) -> int:
                 write(options, recording, replay, snapshot, "\n")
         if options.span is not None and time.monotonic() >= end_s:
             return written
+        if not written and patience_s is not None and time.monotonic() - began_s > patience_s:
+            return 0
         time.sleep(look_s)
 
 

@@ -6,11 +6,13 @@ within half a second, and ``close`` still gives the console back. Nothing is kep
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from lastgasp.pull import PullError
 from lastgasp.pull.console import Credentials, ShellError
 from lastgasp.pull.console.incoming import Frame
+from lastgasp.pull.console.login import listen
 from lastgasp.pull.console.shell import Shell
 from lastgasp.pull.from_agent import USAGE
 from lastgasp.pull.identity import Identity, about, quoted
@@ -20,6 +22,8 @@ from lastgasp.ring import frames
 
 # On a serial line nobody can tell that we are gone: there the stream ends by itself, and is asked for again.
 CONSOLE_SPAN, PIPE_SPAN = "10m", "1d"
+ABANDONED = re.compile(rb"(?:^|[\r\n]):[0-9A-Za-z!#$%&()*+;<=>?@^_`{|}~-]{15,}[\r\n]")  # a frame: our stream still runs
+SETTLED_S, BOOT_S = 8.0, 90.0  # a console that says nothing for so long does not boot; that it does for so long at most
 
 
 class Streaming:
@@ -40,8 +44,17 @@ class Streaming:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def open(self, credentials: Credentials, interrupt: bool) -> tuple[Identity, str]:
-        """Reach it; returns who it is and the path of its agent. Raises PullError."""
+    def open(self, credentials: Credentials, interrupt: bool, again: bool = False) -> tuple[Identity, str]:
+        """Reach it; returns who it is and the path of its agent. Raises PullError.
+
+        ``again``: the wire broke before. Then a stream that still runs there is ended, and a device that boots is let:
+        what is typed then may stop its boot loader.
+        """
+        if again and self.wire.console:
+            heard = listen(self.wire, SETTLED_S, ABANDONED.search)
+            if heard and not ABANDONED.search(heard):
+                heard += listen(self.wire, BOOT_S, ABANDONED.search, SETTLED_S)
+            interrupt = ABANDONED.search(heard) is not None
         self.shell.open(credentials, interrupt)
         found = about(self.shell, None)
         if not found.agent:

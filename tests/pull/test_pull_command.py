@@ -137,6 +137,8 @@ def test_the_fields_of_json_are_explained_and_all_that_are_explained_exist(
     [
         (),
         ("a", "--hosts", "b"),
+        ("a", "b", "--clear"),
+        ("a", "b", "--jobs", "0"),
         ("--hosts", "/nonexistent"),
         ("tcp:nowhere",),
         ("tcp:host:99999",),

@@ -24,6 +24,8 @@ def run(options: argparse.Namespace) -> int:
     names = list(dict.fromkeys(options.targets or targets(options.hosts)))
     if not 1 <= options.jobs <= MOST_JOBS:
         raise PullError(f"--jobs {options.jobs}: from 1 to {MOST_JOBS} at once")
+    if options.clear and not options.yes:
+        raise PullError("--clear of many devices at once asks nobody: say --yes, too")
     halt = threading.Event()
     done: list[tuple[str, Result]] = []
     failed: dict[str, str] = {}

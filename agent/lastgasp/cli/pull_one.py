@@ -34,6 +34,13 @@ def run(options: argparse.Namespace, name: str) -> int:
             line.end()
             sys.stderr.write("lastgasp: interrupted; what came is kept, and the next pull goes on from there\n")
             raise
+        except PullError as error:
+            if not error.kept:
+                raise
+            line.end()
+            kept = units.count(error.kept, "new block")
+            sys.stderr.write(f"lastgasp: {visible(str(error))}; {kept} came before that: pull again for the rest\n")
+            return PARTLY
     sys.stdout.write(json.dumps(as_json([(name, result)]), indent=1) + "\n" if options.json else told(name, result))
     return PARTLY if result.progress.missing else DONE
 

@@ -12,3 +12,5 @@ recording a ring, one folder a device. ``image`` finds rings in flash dumps. Not
 
 class PullError(Exception):
     """It could not be done; str() is the line to show: what, and what to do about it."""
+
+    kept = 0  # blocks that came before that, and are kept

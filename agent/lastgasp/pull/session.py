@@ -66,44 +66,69 @@ Tell = Callable[[str, Progress], None]
 def pull(wire: Wire, options: Options, tell: Tell) -> Result:
     """Everything that is new; ``tell`` is called with the device's name as it goes on. Closes the wire.
 
-    Raises PullError (what came is kept), OSError of the folder.
+    Raises PullError, whose ``kept`` says how many blocks came before that, and OSError of the folder.
     """
-    started = time.monotonic()
-    result: Result | None = None
-    breaks = idle = 0
     with wire:
-        while True:
-            shell = Shell(wire, *(CONSOLE if wire.console else PIPE))
-            try:
-                with shell:
-                    shell.open(options.credentials, options.interrupt and not breaks)
-                    found = about(shell, options.ring)
-                    if result is not None and found.identity.key != result.identity.key:
-                        raise PullError(f"{wire.name}: another device answers now: {found.identity.host}")
-                    result = result or Result(found.identity, store.device(options.folder, found.identity).path)
-                    _fetch(shell, found, options, result, tell)
-            except store.Diverged as error:
-                if result is None or result.diverged:
-                    raise
-                result.diverged = True
-                with store.device(options.folder, result.identity) as device:
-                    device.set_aside(error.ring)
-                continue
-            except ShellError:
-                shell.interrupt()
-                if not wire.console or result is None or idle >= BREAKS:
-                    raise
-                breaks, idle = breaks + 1, idle + 1
-                if result.progress.blocks:
-                    idle = 0
-                continue
-            finally:
-                if result is not None:
-                    result.garbled += shell.incoming.garbled
-                    result.mended += shell.incoming.mended
-            break
-    result.seconds, result.received, result.breaks = time.monotonic() - started, wire.received, breaks
-    return result
+        return _Session(wire, options, tell).run()
+
+
+class _Session:
+    def __init__(self, wire: Wire, options: Options, tell: Tell) -> None:
+        self.wire, self.options, self.tell = wire, options, tell
+        self.result: Result | None = None
+
+    def run(self) -> Result:
+        """Conversations until one goes through."""
+        started = time.monotonic()
+        breaks = idle = 0
+        try:
+            while True:
+                before = self._kept()
+                try:
+                    result = self._converse(first=not breaks)
+                    break
+                except store.Diverged as error:
+                    self._set_aside(error)
+                except ShellError:
+                    idle = 0 if self._kept() > before else idle + 1
+                    if not self.wire.console or self.result is None or idle > BREAKS:
+                        raise
+                    breaks += 1
+        except PullError as error:
+            error.kept = self._kept()
+            raise
+        result.seconds, result.received, result.breaks = time.monotonic() - started, self.wire.received, breaks
+        return result
+
+    def _kept(self) -> int:
+        return self.result.progress.blocks if self.result is not None else 0
+
+    def _converse(self, first: bool) -> Result:
+        """One conversation, from the login to the end."""
+        shell = Shell(self.wire, *(CONSOLE if self.wire.console else PIPE))
+        try:
+            with shell:
+                shell.open(self.options.credentials, self.options.interrupt and first)
+                found = about(shell, self.options.ring)
+                folder = store.device(self.options.folder, found.identity).path
+                if self.result is None:
+                    self.result = Result(found.identity, folder)
+                elif folder != self.result.folder:
+                    raise PullError(f"{self.wire.name}: another device answers now: {found.identity.host}")
+                _fetch(shell, found, self.options, self.result, self.tell)
+                return self.result
+        finally:
+            if self.result is not None:
+                self.result.garbled += shell.incoming.garbled
+                self.result.mended += shell.incoming.mended
+
+    def _set_aside(self, error: store.Diverged) -> None:
+        """Begin that ring anew; but once only, or a device could have us do so for ever."""
+        if self.result is None or self.result.diverged:
+            raise error
+        self.result.diverged = True
+        with store.device(self.options.folder, self.result.identity) as device:
+            device.set_aside(error.ring)
 
 
 def _fetch(shell: Shell, found: About, options: Options, result: Result, tell: Tell) -> None:

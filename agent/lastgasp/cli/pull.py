@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -70,6 +71,10 @@ def run(options: argparse.Namespace) -> int:
     """Pull. Raises PullError, OSError."""
     if bool(options.targets) == bool(options.hosts):
         raise PullError("name a device, or a file with devices (--hosts); see lastgasp pull --help")
+    if options.clear and not options.yes and not sys.stdin.isatty():
+        raise PullError("--clear: nobody is there to ask; say --yes, too")
+    if options.clear and options.without_agent:
+        raise PullError("--clear: only lastgasp-agent on a device can do that; leave out --without-agent")
     images = [name for name in options.targets if target.is_image(name)]
     if images and len(images) < len(options.targets):
         raise PullError(f"{images[0]}: is a flash image; name images and devices in commands of their own")

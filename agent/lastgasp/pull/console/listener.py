@@ -1,13 +1,15 @@
 """What runs in the device's shell while we talk to it: reads one command a line, runs it if its checksum holds.
 
-Contract: nothing that was garbled on its way is run, for a line carries the checksum of its command. Answers carry a
-checksum, too. Whatever ends it (the command ``bye``, Ctrl-C, the line hanging up, 90 s without a command where the
-shell's ``read`` knows a timeout), the terminal's settings and the console's log level are put back as they were.
+Contract: nothing that was garbled on its way is run, for a line carries the checksum of its command; and no command is
+run twice: where its number comes again, only its status is told again. Answers carry a checksum, too. Whatever ends it
+(the command ``bye``, Ctrl-C, the line hanging up, 90 s without a command where the shell's ``read`` knows a timeout),
+the terminal's settings and the console's log level are put back as they were.
 
 Plain POSIX sh: runs in busybox ash, dash and bash. Holds no single quote, so that it can be sent between two of them.
 
 While it listens, the terminal does not echo, does not turn newlines into two bytes, and does not take a byte of noise
-for "stop sending" (XOFF); the kernel writes only emergencies to its console (level 1).
+for "stop sending", "end of input", "stop this program" and the like, but for Ctrl-C, which shall end it; the kernel
+writes only emergencies to its console (level 1).
 """
 
 from __future__ import annotations
@@ -26,17 +28,19 @@ STATEMENTS = (
     # run a program: what it complains of becomes an answer, too
     r'r(){ { e=$("$@" 2>&1 >&3 3>&-);s=$?;} 3>&1;[ -z "$e" ]||y err "$(echo "$e"|tail -n 3|tr "\n" " ")";return $s;}',
     "o=$(stty -g 2>/dev/null)",
-    "p=$(cat /proc/sys/kernel/printk 2>/dev/null)",
+    "p=",
+    "{ read -r p </proc/sys/kernel/printk;} 2>/dev/null",
     'z(){ [ -z "$o" ]||stty $o;[ @console@ = 0 ]||[ -z "$p" ]||{ echo $p >/proc/sys/kernel/printk;} 2>/dev/null;}',
     "trap z 0",
     'trap "exit 1" 1 2 3 15',
     "t=",
     'if echo x|(read -r -t 9 v) 2>/dev/null;then t="-t @patience@";fi',
-    '[ -z "$o" ]||stty -echo -onlcr -ixon',
+    '[ -z "$o" ]||stty -echo -onlcr -ixon -iexten eof undef quit undef susp undef||stty -echo -onlcr -ixon',
     "[ @console@ = 0 ]||{ echo 1 >/proc/sys/kernel/printk;} 2>/dev/null",
     "y ready",
-    r'while read -r $t c n l;do set -- $(printf "%s\n" "$n $l"|k);if [ "$1/$2" != "$c" ];then y again $n'
-    ';elif [ "$l" = bye ];then break;else eval "$l" </dev/null;y done $n $?;fi;done',
+    "M=",
+    r'while read -r $t c n l;do set -- $(printf "%s\n" "$n $l"|k);if [ "$1/$2" != "$c" ];then y again "$n"'
+    ';elif [ "$l" = bye ];then break;else [ "$M" = "$n" ]||{ eval "$l" </dev/null;S=$?;M=$n;};y done $n $S;fi;done',
     "y bye",
     "z",
     "trap - 0 1 2 3 15",
@@ -58,3 +62,8 @@ def command_line(number: int, command: str, checked: bool) -> bytes:
     text = f"{number} {command}\n".encode()
     proof = f"{cksum(text)}/{len(text)}" if checked else f"-/{len(text)}"
     return proof.encode() + b" " + text
+
+
+def question(number: int) -> bytes:
+    """What is no command: the listener answers ``again`` as soon as nothing runs. To other shells it is nothing."""
+    return b"- %d\n" % number

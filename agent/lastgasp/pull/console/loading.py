@@ -19,6 +19,7 @@ from lastgasp.pull.wires import Wire
 
 TRIES = 6  # from the beginning
 TURNS = 8  # for what is wrong of it
+LOAD_S = 60.0  # then it is given up
 LINE = 96  # letters of the script in a line: some shells cut lines at 1,024, some lines lose what comes at once
 CHUNK, PAUSE_S = 8, 0.005  # letters at a time, where a line that was typed at once came garbled
 ANSWER_S = 4.0
@@ -31,14 +32,18 @@ def load(wire: Wire, script: str, credentials: Credentials, started: Callable[[f
     Returns whether we had to log in again. Raises ShellError, WireError.
     """
     logged_in = False
+    until = time.monotonic() + LOAD_S
     for attempt in range(TRIES):
+        if attempt and time.monotonic() > until:
+            break
         if attempt:
             wire.write(CTRL_C)
             listen(wire, ANSWER_S, quiet_s=0.3)
             if not proved(wire):
                 logged_in |= reach(wire, credentials)
-        # A shell of our own: its history, its traps and its variables go with it.
-        _type(wire, f"{NESTED}=1 HISTFILE= ENV= PS1= PS2= ${{BASH:-sh}}", attempt)
+        # A shell of our own: its traps and its variables go with it. Without a terminal for its errors it takes itself
+        # for not interactive: no prompt, no history, no editor that wraps lines and gives noise a meaning.
+        _type(wire, f'[ "${NESTED}" ]||{NESTED}=1 ${{BASH:-sh}} 2>/dev/null', attempt)
         listen(wire, 1.0, quiet_s=0.2)
         if _put(wire, script, attempt):
             _type(wire, 'eval "$l"', attempt)
@@ -59,16 +64,15 @@ def _put(wire: Wire, script: str, attempt: int) -> bool:
         for name, piece in zip(names, pieces, strict=True):
             if name in wrong:
                 _type(wire, f"{name}='{piece}'", turn)
+        _type(wire, "l=" + "".join(f"${name}" for name in names), turn)
+        told = _proofs(wire, ["l"], turn)
+        if told and told[0] in _right(script):
+            return True
+        for quote in "'\"":  # one may be open; where none is, this is a comment
+            _type(wire, f"#{quote}", turn)
         told = _proofs(wire, names, turn)
         wrong = {name for name, piece, one in zip(names, pieces, told, strict=False) if one not in _right(piece)}
         wrong.update(names[len(told) :])
-        if not wrong:
-            _type(wire, "l=" + "".join(f"${name}" for name in names), turn)
-            told = _proofs(wire, ["l"], turn)
-            return bool(told) and told[0] in _right(script)
-        if turn > attempt:  # a quote may be open
-            wire.write(CTRL_C)
-            listen(wire, 1.0, quiet_s=0.2)
     return False
 
 

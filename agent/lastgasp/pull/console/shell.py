@@ -20,12 +20,13 @@ from lastgasp.pull.console.login import CTRL_C, ENTER, KILL_LINE, listen, reach
 from lastgasp.pull.wires import Wire, WireError
 
 SILENCE_S = 20.0  # without an event: the device is taken to be gone
-ACCEPT_S = 6.0  # for a sign that a command arrived; Python starts in 2 s on a slow device
+ASK_S = 1.0  # without an event, at first: then it is asked whether the command runs; Python starts in 2 s on some
 CONNECT_S = 120.0  # for ssh: somebody may be looking for a password
 BYE_S = 3.0
 TRIES = 12  # of one command
 REPLIES = 10_000  # of one command; frames are no replies
 LONGEST = 4000  # bytes of a command: a terminal cuts lines of more than 4,095
+DIGITS = 10  # of a number that may be ours
 READY, DONE, AGAIN, LEFT = b"ready", b"done", b"again", b"bye"
 
 
@@ -38,7 +39,6 @@ class Shell:
         self.word = os.urandom(4).hex()
         self.incoming = Incoming(self.word.encode(), base, size)
         self.status = 0  # exit status of the last command
-        self.resent = 0  # commands that had to be sent again
         self._number = 0
         self._logged_in = False
         self._listening = False
@@ -63,15 +63,19 @@ class Shell:
                 raise ShellError(f"{self.wire.name}: no shell answers; it said last: {self._last()}")
 
     def _started(self, patience_s: float) -> bool:
-        """Does the listener say that it listens?"""
-        self._listening = self._hears(READY, patience_s)
+        """Does the listener say that it listens? It is asked, too: what it says first may be lost."""
+        until = time.monotonic() + patience_s
+        while not self._listening and (left := until - time.monotonic()) > 0:
+            self._listening = self._hears((READY, AGAIN), min(left, ASK_S))
+            if not self._listening and self.wire.console:
+                self.wire.write(listener.question(0))
         return self._listening
 
-    def _hears(self, text: bytes, patience_s: float) -> bool:
+    def _hears(self, kinds: tuple[bytes, ...], patience_s: float) -> bool:
         until = time.monotonic() + patience_s
         while (left := until - time.monotonic()) > 0:
             for event in self.incoming.feed(self.wire.read(left)):
-                if isinstance(event, Reply) and event.text == text:
+                if isinstance(event, Reply) and event.text.split(b" ")[0] in kinds:
                     return True
         return False
 
@@ -82,7 +86,7 @@ class Shell:
                 self._listening = False
                 self._number += 1
                 self._send(listener.BYE)
-                if not self._hears(LEFT, BYE_S) and self.wire.console:
+                if not self._hears((LEFT,), BYE_S) and self.wire.console:
                     self.interrupt()
             if self._logged_in:
                 self._logged_in = False
@@ -103,41 +107,43 @@ class Shell:
     def run(self, command: str, silence_s: float = SILENCE_S) -> Iterator[Frame | Reply]:
         """What the command says; then ``status`` is its exit status. Raises ShellError, WireError.
 
-        ``command`` is one line of shell. It may run more than once on a line that garbles, so it must not mind.
+        ``command`` is one line of shell, and runs once, however often it has to be sent. What it says may be lost.
         """
         self._number += 1
-        number = b"%d" % self._number
         if len(command) > LONGEST:
             raise ValueError(f"a command of {len(command)} bytes")
-        for attempt in range(TRIES):
-            self.resent += attempt > 0
-            self._send(command)
-            heard = False
-            replies = 0
-            last = time.monotonic()
-            while True:
-                left = last + (silence_s if heard else min(ACCEPT_S, silence_s)) - time.monotonic()
-                if left <= 0:
-                    break
-                for event in self.incoming.feed(self.wire.read(left)):
-                    last = time.monotonic()
-                    if isinstance(event, Reply):
-                        replies += 1
-                        if replies > REPLIES:
-                            raise ShellError(f"{self.wire.name}: the device talks without end")
-                        kind, _, rest = event.text.partition(b" ")
-                        if kind == DONE and rest.split()[:1] == [number]:
-                            self.status = int(rest.split()[1])
-                            return
-                        if kind == AGAIN:
-                            last = 0.0
-                            break
-                        if kind in (READY, LEFT, DONE):
-                            continue
-                    heard = True
+        replies = 0
+        resent = 0
+        asked_s = ASK_S
+        self._send(command)
+        last = spoke = time.monotonic()  # when something came; when we said something
+        while (now := time.monotonic()) - last < silence_s:
+            if now >= max(last, spoke) + asked_s:
+                self.wire.write(listener.question(self._number))
+                spoke = now
+                asked_s *= 2
+            for event in self.incoming.feed(self.wire.read(min(asked_s, silence_s))):
+                last = time.monotonic()
+                if isinstance(event, Frame):
                     yield event
-            if heard and last:
-                break
+                    continue
+                replies += 1
+                if replies > REPLIES or resent > TRIES:
+                    raise ShellError(f"{self.wire.name}: the device talks without end")
+                kind, _, rest = event.text.partition(b" ")
+                if kind == DONE:
+                    number, _, status = rest.partition(b" ")
+                    if number == b"%d" % self._number and status.isdigit():
+                        self.status = int(status)
+                        return
+                elif kind == AGAIN:
+                    if not _earlier(rest, self._number):
+                        resent += 1
+                        asked_s = ASK_S
+                        self._send(command)
+                        spoke = last
+                elif kind not in (READY, LEFT):
+                    yield event
         self._listening = False
         raise ShellError(f"{self.wire.name}: the device does not answer any more; it said last: {self._last()}")
 
@@ -146,3 +152,8 @@ class Shell:
 
     def _last(self) -> str:
         return last_words(self.incoming.noise) or "nothing"
+
+
+def _earlier(said: bytes, number: int) -> bool:
+    """Is it about a command before this one?"""
+    return said.isdigit() and len(said) < DIGITS and int(said) < number

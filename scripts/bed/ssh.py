@@ -29,10 +29,10 @@ echo {public} > /root/.ssh/authorized_keys
 chown -R 0:0 /root
 chmod 700 /root /root/.ssh
 chmod 600 /root/.ssh/authorized_keys
-ip addr add 10.0.2.15/24 dev eth0
+ip addr add 10.0.2.15/24 dev eth0 2> /dev/null
 ip link set eth0 up
 dropbearkey -t ed25519 -f /etc/dropbear/host > /dev/null 2>&1
-/usr/sbin/dropbear -r /etc/dropbear/host -P {pid} -s -E -p 22 2> /run/dropbear.log
+[ -e {pid} ] || /usr/sbin/dropbear -r /etc/dropbear/host -P {pid} -s -E -p 22 2> /run/dropbear.log
 dropbearkey -y -f /etc/dropbear/host | grep ^ssh-
 """
 

@@ -26,7 +26,7 @@ from rehearsals.wired import BAUD, differences, setup_of, wired
 
 HOURS = 2
 LEAK_S = int(1.9 * 3600)
-BEFORE_S = 900  # a device does not begin to leak when it starts
+BEFORE_S = 1800  # a device does not begin to leak when it starts
 AFTER_S = 20
 RECORD_TIMEOUT_S = 2400
 LIMIT_S = 60

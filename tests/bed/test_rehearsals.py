@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from pathlib import Path
 
 import pytest
 
+from benchmarks import synthetic
+from lastgasp.ring.format import HEADER_SIZE
 from lastgasp.timeline.model import Boot, Message
 from rehearsals.checks import Checks
 from rehearsals.media import MEDIA, PACKAGES, Medium
 from rehearsals.recordings import Told, around_ms, longest_gap_ms, not_kept, of_report
+from rehearsals.wired import blocks_of, differences
 from stories import leak_ends_in_a_group_kill
 
 LOG = [
@@ -78,3 +83,19 @@ def test_a_bare_disk_is_as_large_as_the_ring_and_holds_nothing(tmp_path: Path) -
 
 def test_of_each_program_that_makes_a_disk_the_package_is_known() -> None:
     assert {medium.make[0] for medium in MEDIA if medium.make} == set(PACKAGES)
+
+
+def test_a_pulled_recording_is_held_against_the_ring_block_by_block(tmp_path: Path) -> None:
+    ring, pulled = tmp_path / "ring", tmp_path / "pulled"
+    synthetic.make(str(ring), 8 * 4096, 4096)
+    blocks = sorted((block for block, _ in blocks_of(ring).values()), key=lambda block: block.number)
+    assert len(blocks) == 8
+    size, whole = blocks[0].size, ring.read_bytes()
+    pulled.write_bytes(b"".join(whole[block.offset :][:size] for block in reversed(blocks)))
+    assert differences(ring, pulled) == [], "their order is left to who pulls"
+    data = bytearray(pulled.read_bytes())
+    data[100] ^= 1  # of the last block
+    data[-size + HEADER_SIZE - 1] ^= 1  # of the first one's header, and its checksum then fits
+    data[-4:] = struct.pack("<I", zlib.crc32(data[-size:-4]))
+    pulled.write_bytes(data)
+    assert differences(ring, pulled) == [f"block {blocks[0].number} differs", f"block {blocks[-1].number} is missing"]

@@ -11,6 +11,10 @@ One module per idea, and each knows only those above it in this list:
 - power_cut:    QEMU is killed while the agent writes
 - pmsg:         warm resets, and what the agent recovers from RAM
 - clock:        a device without a clock, which is then set
+- wired:        a guest with every wire that a recording can be pulled over
+- pull:         recordings pulled over all of them
+- pull_trouble: the same, disturbed
+- pull_hours:   two hours of recording, an OOM kill, and how long the verdict takes
 - media:        where a ring may be: disks, file systems, simulated NAND flash
 - file_systems: two runs on each medium, which is then filled up
 """

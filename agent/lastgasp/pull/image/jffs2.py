@@ -41,7 +41,6 @@ class Jffs2:
     def __init__(self, order: str) -> None:
         self.name = f"JFFS2 ({'little' if order == '<' else 'big'} endian)"
         self.layout = struct.Struct(order + LAYOUT)
-        self.longest = self.layout.size + LARGEST
         start = struct.Struct(order + "HH")
         self.magics: Sequence[bytes] = (start.pack(MAGIC, INODE), start.pack(MAGIC, INODE & ~ACCURATE))
 

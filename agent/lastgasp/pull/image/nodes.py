@@ -48,7 +48,6 @@ class FileSystem(Protocol):
 
     name: str
     magics: Sequence[bytes]  # each at least 4 bytes
-    longest: int  # bytes of a node
     compressions: Mapping[int, tuple[str, Unpack | None]]  # None: not to be unpacked here
 
     def likely(self, data: bytes) -> Node | None:
@@ -75,6 +74,7 @@ class Nodes:
     count: int = 0
     kept: int = 0
     forgotten: int = 0
+    full: bool = False  # nothing more is kept
     closed: Counter[str] = field(default_factory=Counter)  # compressed with something that cannot be unpacked here
 
     def found(self, where: Hashable, offset: int, node: Node, data: bytes) -> None:
@@ -84,11 +84,11 @@ class Nodes:
         if unpack is None:
             self.closed[name] += 1
         begins = unpack is not None and not node.at % PAGE and _begins_block(node, data, unpack)
-        if self.kept >= MOST_NODES or (len(self.files) >= MOST_FILES and (where, node.file) not in self.files):
+        if not self.full and (self.kept >= MOST_NODES or len(self.files) >= MOST_FILES):
             self._forget()
-            if self.kept >= MOST_NODES or len(self.files) >= MOST_FILES:
-                self.forgotten += 1
-                return
+        if self.full:
+            self.forgotten += 1
+            return
         file = self.files.setdefault((where, node.file), File())
         file.nodes.append(offset)
         file.wanted = file.wanted or begins
@@ -100,6 +100,8 @@ class Nodes:
             del self.files[key]
             self.kept -= len(file.nodes)
             self.forgotten += len(file.nodes)
+        # Else it would soon be asked for again, and for little.
+        self.full = self.kept > MOST_NODES // 2 or len(self.files) > MOST_FILES // 2
 
     def holding_blocks(self) -> Iterator[File]:
         """The files that a block was seen in."""

@@ -53,7 +53,9 @@ def rings(path: str, progress: Progress | None = None) -> Iterator[Findings]:
     with opened(path, LIMIT) as file:
         collection = Collection()
         try:
-            yield _Search(Whole(file), collection, progress or (lambda done, total: None)).findings
+            search = _Search(Whole(file), collection, progress or (lambda done, total: None))
+            search.run()
+            yield search.findings
         finally:
             collection.close()
 
@@ -61,14 +63,17 @@ def rings(path: str, progress: Progress | None = None) -> Iterator[Findings]:
 class _Search:
     def __init__(self, view: View, collection: Collection, progress: Progress) -> None:
         self.findings = Findings(view.size)
-        self._collection, self._progress = collection, progress
-        self._done = self._total = 0
-        survey = self._survey(view, IN_PLACE)
-        geometry = recognise(view, survey.unexplained())
+        self._view, self._collection, self._progress = view, collection, progress
+        self._done = self._total = 0  # bytes
+
+    def run(self) -> None:
+        """Find everything. Raises OSError."""
+        survey = self._survey(self._view, IN_PLACE)
+        geometry = recognise(self._view, survey.unexplained())
         if geometry is not None:
-            pages = f"NAND pages of {geometry.page}+{geometry.spare} bytes"
-            self.findings.layout.append(f"{pages}: spare areas taken out")
-            survey = self._survey(Pages(view, geometry.page, geometry.spare), "NAND pages")
+            sizes = f"{geometry.page}+{geometry.spare}"
+            self.findings.layout.append(f"NAND pages of {sizes} bytes: spare areas taken out")
+            survey = self._survey(Pages(self._view, geometry.page, geometry.spare), "NAND pages")
         self._ubi(survey)
         for nodes in survey.nodes:
             self._replay(survey.view, nodes)
@@ -77,7 +82,7 @@ class _Search:
             broken -= self._ext4(survey.view, broken)
         self.findings.broken = len(broken)
         self.findings.blank, self.findings.newer = survey.blank, survey.newer
-        self.findings.rings = sorted(collection.rings.values(), key=lambda ring: (-len(ring), ring.ring_id))
+        self.findings.rings = sorted(self._collection.rings.values(), key=lambda ring: (-len(ring), ring.ring_id))
 
     def _survey(self, view: View, how: str) -> Survey:
         self._total += view.size

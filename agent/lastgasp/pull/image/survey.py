@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from lastgasp.pull.image.heads import block_size, valid
 from lastgasp.pull.image.jffs2 import Jffs2
 from lastgasp.pull.image.nand import Samples
-from lastgasp.pull.image.nodes import LONGEST_HEADER, FileSystem, Nodes, Spans
+from lastgasp.pull.image.nodes import LONGEST_HEADER, Nodes, Spans
 from lastgasp.pull.image.ubi import MAGIC as UBI_MAGIC
 from lastgasp.pull.image.ubi import EraseBlocks
 from lastgasp.pull.image.ubifs import Ubifs
@@ -46,9 +46,7 @@ class Survey:
         return Samples([one for one in self.samples.kept if not any(one[0] in nodes for nodes in inside)])
 
     def _walk(self, found: Found) -> None:
-        stream = Stream(self.view)
-        stream.passed = self._passed  # type: ignore[method-assign]
-        for kind, offset, data in pieces(stream):
+        for kind, offset, data in pieces(Stream(self.view, self._look)):
             if kind == "block":
                 found(offset, data)
             elif kind == "newer":
@@ -64,8 +62,8 @@ class Survey:
             self.broken.append(offset)
             self.samples.add(offset, size, valid)
 
-    def _passed(self, offset: int, data: bytes) -> None:
-        """A window was read: look for nodes in it."""
+    def _look(self, offset: int, data: bytes) -> None:
+        """Look for nodes in a window."""
         self._progress(offset + len(data))
         data = self._tail + data
         offset -= len(self._tail)
@@ -75,20 +73,24 @@ class Survey:
         for nodes in self.nodes:
             for magic in nodes.system.magics:
                 for at in _every(data, magic):
-                    self._node(nodes, nodes.system, offset + at, data[at : at + nodes.system.longest])
+                    self._node(nodes, offset, data, at)
 
-    def _node(self, nodes: Nodes, system: FileSystem, offset: int, data: bytes) -> None:
-        node = system.likely(data if len(data) >= LONGEST_HEADER else self.view.read(offset, LONGEST_HEADER))
+    def _node(self, nodes: Nodes, start: int, window: bytes, at: int) -> None:
+        """One may begin at ``window[at]``; ``start`` is the offset of the window."""
+
+        def there(size: int) -> bytes:
+            return window[at : at + size] if at + size <= len(window) else self.view.read(start + at, size)
+
+        node = nodes.system.likely(there(LONGEST_HEADER))
         if node is None:
             return
         size = node.start + node.stored
-        if len(data) < size:
-            data = self.view.read(offset, size)
-        if system.valid(data):
-            used = self.erase_blocks.at(offset)
-            nodes.found(used.volume if used else None, offset, node, data)
+        data = there(size)
+        if nodes.system.valid(data):
+            used = self.erase_blocks.at(start + at)
+            nodes.found(used.volume if used else None, start + at, node, data)
         else:
-            self.samples.add(offset, size, system.valid)
+            self.samples.add(start + at, size, nodes.system.valid)
 
 
 def _every(data: bytes, magic: bytes) -> Iterator[int]:

@@ -30,14 +30,13 @@ class Ubifs:
 
     name = "UBIFS"
     magics: Sequence[bytes] = (MAGIC,)
-    longest = HEADER.size + BLOCK
 
     def __init__(self) -> None:
         self.compressions: Mapping[int, tuple[str, Unpack | None]] = {
             0: ("none", unpack.stored),
             1: ("lzo", lzo.unpack),
             2: ("zlib", unpack.raw_deflate),
-            3: ("zstd", unpack.zstd()),
+            3: ("zstd (Python 3.14 or libzstd unpacks that)", unpack.zstd()),
         }
 
     def likely(self, data: bytes) -> Node | None:
@@ -47,7 +46,7 @@ class Ubifs:
         _, _, order, length, kind, _, inode, key, size, compression, _ = HEADER.unpack_from(data)
         if kind != DATA_NODE or key >> KEY_BITS != DATA_KEY or compression not in self.compressions:
             return None
-        if not HEADER.size < length <= self.longest or not 0 < size <= BLOCK:
+        if not HEADER.size < length <= HEADER.size + BLOCK or not 0 < size <= BLOCK:
             return None
         block = key & (1 << KEY_BITS) - 1
         return Node(inode, block * BLOCK, size, order, compression, HEADER.size, length - HEADER.size)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import BinaryIO, Protocol
 
 WINDOW = 1 << 20
@@ -64,10 +64,11 @@ def without_spare(raw: bytes, inside: int, page: int, spare: int) -> bytes:
 
 
 class Stream:
-    """Reads a view from its beginning to its end, as ``ring.scan`` wants to; each window is shown to others first."""
+    """Reads a view from its beginning to its end, as ``ring.scan`` wants to; each window is shown to another first."""
 
-    def __init__(self, view: View) -> None:
+    def __init__(self, view: View, shown: Callable[[int, bytes], None] | None = None) -> None:
         self._view, self._at = view, 0
+        self._shown = shown
 
     def seek(self, offset: int, /) -> int:
         """Go on from there."""
@@ -77,12 +78,10 @@ class Stream:
     def read(self, size: int, /) -> bytes:
         """The next bytes. Raises OSError."""
         data = self._view.read(self._at, size)
+        if self._shown is not None:
+            self._shown(self._at, data)
         self._at += len(data)
-        self.passed(self._at - len(data), data)
         return data
-
-    def passed(self, offset: int, data: bytes) -> None:
-        """For others: this window was just read."""
 
 
 def joined(view: View, extents: Iterable[tuple[int, int]], size: int) -> bytes:

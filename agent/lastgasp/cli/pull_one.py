@@ -63,9 +63,14 @@ def one(
         None if options.last is None else max(1, options.last // 1000),
         options.interrupt,
         options.without_agent,
+        _note,
         functools.partial(_may_clear, options.yes) if options.clear else None,
     )
     return session.pull(wire, wanted, tell)
+
+
+def _note(text: str) -> None:
+    sys.stderr.write(f"\nlastgasp: {visible(text)}\n" if sys.stderr.isatty() else f"lastgasp: {visible(text)}\n")
 
 
 def _may_clear(yes: bool, host: str, blocks: int) -> bool:

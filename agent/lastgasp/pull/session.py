@@ -1,7 +1,8 @@
 """One pull from one device: reached, told apart, asked for what is new, kept; and gone on with after a break.
 
 Contract: what arrived is kept whatever happens then. A console that falls silent, because the device reboots, swaps or
-was stopped, is tried again as long as tries bring something; a connection that ends (SSH, a socket) is not.
+was stopped, is tried again as long as that brings something, if only a byte; a connection that ends (SSH, a socket) is
+not.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ class Options:
     last_s: int | None = None
     interrupt: bool = False
     plain: bool = False  # as if there were no agent
+    note: Callable[[str], None] = lambda _: None  # told when the device fell silent, and is tried again
     clear: Callable[[str, int], bool] | None = None  # may blocks (of which host, how many) be taken off its flash?
 
 
@@ -80,7 +82,7 @@ class _Session:
     def run(self) -> Result:
         """Conversations until one goes through."""
         started = time.monotonic()
-        breaks = idle = 0
+        breaks = idle = heard = 0
         try:
             while True:
                 before = self._kept()
@@ -89,11 +91,13 @@ class _Session:
                     break
                 except store.Diverged as error:
                     self._set_aside(error)
-                except ShellError:
+                except ShellError as error:
                     idle = 0 if self._kept() > before else idle + 1
-                    if not self.wire.console or self.result is None or idle > BREAKS:
+                    silent = breaks and self.wire.received == heard
+                    if not self.wire.console or self.result is None or idle > BREAKS or silent:
                         raise
-                    breaks += 1
+                    breaks, heard = breaks + 1, self.wire.received
+                    self.options.note(f"{error}; trying to reach it again")
         except PullError as error:
             error.kept = self._kept()
             raise

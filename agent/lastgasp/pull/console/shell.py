@@ -13,7 +13,7 @@ import os
 import time
 from collections.abc import Iterator
 
-from lastgasp.pull.console import Credentials, ShellError, last_words, listener
+from lastgasp.pull.console import Credentials, Garbled, ShellError, last_words, listener
 from lastgasp.pull.console.incoming import Frame, Incoming, Reply
 from lastgasp.pull.console.loading import load
 from lastgasp.pull.console.login import CTRL_C, ENTER, KILL_LINE, listen, reach
@@ -23,9 +23,10 @@ SILENCE_S = 20.0  # without an event: the device is taken to be gone
 ASK_S = 1.0  # without an event, at first: then it is asked whether the command runs; Python starts in 2 s on some
 CONNECT_S = 120.0  # for ssh: somebody may be looking for a password
 BYE_S = 3.0
-TRIES = 12  # of one command
+TRIES = 8  # of one command
 REPLIES = 10_000  # of one command; frames are no replies
 LONGEST = 4000  # bytes of a command: a terminal cuts lines of more than 4,095
+ROOM, LEAST_ROOM = 2000, 100  # of it for what can be said with more commands, too
 DIGITS = 10  # of a number that may be ours
 READY, DONE, AGAIN, LEFT = b"ready", b"done", b"again", b"bye"
 
@@ -39,6 +40,7 @@ class Shell:
         self.word = os.urandom(4).hex()
         self.incoming = Incoming(self.word.encode(), base, size)
         self.status = 0  # exit status of the last command
+        self.room = ROOM  # bytes; a line garbles with its length
         self._number = 0
         self._logged_in = False
         self._listening = False
@@ -104,8 +106,8 @@ class Shell:
 
     # -- commands ------------------------------------------------------------------------------------------
 
-    def run(self, command: str, silence_s: float = SILENCE_S) -> Iterator[Frame | Reply]:
-        """What the command says; then ``status`` is its exit status. Raises ShellError, WireError.
+    def run(self, command: str) -> Iterator[Frame | Reply]:
+        """What the command says; then ``status`` is its exit status. Raises ShellError, Garbled, WireError.
 
         ``command`` is one line of shell, and runs once, however often it has to be sent. What it says may be lost.
         """
@@ -117,18 +119,18 @@ class Shell:
         asked_s = ASK_S
         self._send(command)
         last = spoke = time.monotonic()  # when something came; when we said something
-        while (now := time.monotonic()) - last < silence_s:
+        while (now := time.monotonic()) - last < SILENCE_S:
             if now >= max(last, spoke) + asked_s:
                 self.wire.write(listener.question(self._number))
                 spoke = now
                 asked_s *= 2
-            for event in self.incoming.feed(self.wire.read(min(asked_s, silence_s))):
+            for event in self.incoming.feed(self.wire.read(min(asked_s, SILENCE_S))):
                 last = time.monotonic()
                 if isinstance(event, Frame):
                     yield event
                     continue
                 replies += 1
-                if replies > REPLIES or resent > TRIES:
+                if replies > REPLIES:
                     raise ShellError(f"{self.wire.name}: the device talks without end")
                 kind, _, rest = event.text.partition(b" ")
                 if kind == DONE:
@@ -139,6 +141,9 @@ class Shell:
                 elif kind == AGAIN:
                     if not _earlier(rest, self._number):
                         resent += 1
+                        self.room = max(LEAST_ROOM, self.room // 2)
+                        if resent > TRIES:
+                            raise Garbled(f"{self.wire.name}: the line garbles too much: no command arrives whole")
                         asked_s = ASK_S
                         self._send(command)
                         spoke = last

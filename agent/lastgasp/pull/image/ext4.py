@@ -2,7 +2,8 @@
 
 Just enough of Documentation/filesystems/ext4 of the Linux kernel to find files that look like rings: superblock, group
 descriptors, inodes, and where a file's data lies by its extents or, before ext4, its block map. All integers are
-little endian. Nothing is trusted: what is out of bounds ends a file, and there is a most of everything.
+little endian. Nothing is trusted: what is out of bounds ends a file, and there is a most of everything. Not known are
+descriptors that are spread over the groups (meta_bg), and files deleted.
 """
 
 from __future__ import annotations
@@ -125,9 +126,11 @@ class FileSystem:
 
     def _extents(self, node: bytes, depth: int) -> Iterator[tuple[int, int, int]]:
         """Block of the file, block of the file system, how many."""
-        magic, entries, _, levels = HEADER.unpack_from(node)
         self.left -= 1
-        if magic != EXTENT_MAGIC or levels > depth or self.left < 0:
+        if len(node) < HEADER.size or self.left < 0:
+            return
+        magic, entries, _, levels = HEADER.unpack_from(node)
+        if magic != EXTENT_MAGIC or levels > depth:
             return
         for at in range(HEADER.size, min(HEADER.size + entries * LEAF.size, len(node) - LEAF.size + 1), LEAF.size):
             if not levels:
@@ -154,9 +157,10 @@ class FileSystem:
         self.left -= 1
         if offset is None or self.left < 0:
             return
-        numbers = struct.unpack(f"<{self.block // 4}I", self.view.read(offset, self.block))
         step = (self.block // 4) ** (levels - 1)
-        for n, one in enumerate(numbers):
+        numbers = self.view.read(offset, self.block)
+        for n in range(len(numbers) // 4):
+            (one,) = struct.unpack_from("<I", numbers, 4 * n)
             if one and levels == 1:
                 yield at + n, one, 1
             elif one:

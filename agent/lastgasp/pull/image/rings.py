@@ -4,6 +4,9 @@ Looked for are blocks, by their magic and CRC, at any offset; across the spare a
 blocks; in the data nodes of UBIFS and JFFS2, compressed or not; in files of ext4 that lie in pieces. A block is only
 taken when its CRC is right, however it was put together. Blocks of different rings are never mixed.
 
+Not found is what f2fs, btrfs or squashfs compressed, what is encrypted, and what is in dumps of NAND whose controller
+puts its check bits inside the pages; flipped bits are not corrected. What of that begins like a block is counted.
+
 Contract: never raises on content, whatever is in the file. Bounded memory; time grows with the size of the file.
 """
 

@@ -15,7 +15,6 @@ from lastgasp.analysis.advice.standing import Standing, standing
 from lastgasp.analysis.advice.together import main_event, together
 from lastgasp.analysis.facts import Facts
 from lastgasp.analysis.oom.before import Finding
-from lastgasp.analysis.oom.culprit import culprit
 from lastgasp.analysis.shape.trend import Shape
 from lastgasp.cli.oom_source import Source, read
 from lastgasp.report import advice as drawn
@@ -114,7 +113,7 @@ def _advised(source: Source, text: Text) -> Advised:
             settings,
             _leaking(one, leaks),
             bool(source.recordings),
-            culprit(one.cause, one.choice, one.before),
+            one.culprit,
         )
         for one in (events[place] for place in source.latest)
     ]

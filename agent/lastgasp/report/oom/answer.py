@@ -47,12 +47,12 @@ def answer(
     to_blame = clause(before, killed, text) if before is not None else ""
     first = f"{asked(report, text)}{why_not(report, cause, text)}; {ended(report, choice, text)}{to_blame}."
     first = first[0].upper() + first[1:] if report.invoker is None else first
+    named = culprit(cause, choice, before)
     if before is not None and before.blamed:
         if before.program is not None:
             return [first, history(before, killed, text), *_besides(choice, cause, before.program, text)]
-        return [first, history(before, killed, text), *_blame(report, choice, cause, text, "", before)]
-    said = [first, *_blame(report, choice, cause, text, _told(before, grown, killed, text), before)]
-    named = culprit(cause, choice, before)
+        return [first, history(before, killed, text), *_blame(report, choice, cause, text, "", named)]
+    said = [first, *_blame(report, choice, cause, text, _told(before, grown, killed, text), named)]
     story = filled(report, choice, cause, named, text) if named is not None and named.by is By.TAKEN else None
     return [story, *said] if story is not None else said
 
@@ -80,10 +80,9 @@ def _besides(choice: Choice, cause: OomCause, life: Life, text: Text) -> list[st
     return [f"{name} held most at that moment, {kb(holder.kb)}; but it is not who grew."]
 
 
-def _blame(report: Report, choice: Choice, cause: OomCause, text: Text, told: str, before: Before | None) -> list[str]:
+def _blame(report: Report, choice: Choice, cause: OomCause, text: Text, told: str, named: Culprit | None) -> list[str]:
     case = inner(cause)
     found: list[str] = []
-    named = culprit(cause, choice, before)
     more = f" {told}" if told and told != ONE_INSTANT else ""
     if cause.case == Case.FRAGMENTED:
         found.append("Nobody is to blame for holding too much: memory is cut into pieces that are too small.")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from lastgasp.analysis.oom.before import Before
 from lastgasp.analysis.oom.cause import Case, OomCause, cause
+from lastgasp.analysis.oom.culprit import Culprit, culprit
 from lastgasp.analysis.oom.series import TableGrowth, series
 from lastgasp.oom.choice import Choice
 from lastgasp.oom.report import Report
@@ -33,6 +34,11 @@ class Explained:
     recorded: tuple[str, ...] = ()  # what the recording around it says, in sentences
     before: Before | None = None  # what was recorded before it; None: a log without a recording
     grown: TableGrowth | None = None  # who held most in it, by the tables of other reports of the log
+
+    @property
+    def culprit(self) -> Culprit | None:
+        """Who filled the memory, in one name; None: nobody can be named."""
+        return culprit(self.cause, self.choice, self.before)
 
 
 def explain(report: Report, choice: Choice, source: str) -> Explained:

@@ -13,7 +13,6 @@ from lastgasp.analysis.facts import EXPLAINED
 from lastgasp.analysis.leading import leading
 from lastgasp.analysis.oom.before import Finding
 from lastgasp.analysis.oom.cause import inner
-from lastgasp.analysis.oom.culprit import culprit
 from lastgasp.analysis.oom.series import Series, series
 from lastgasp.report import units
 from lastgasp.report.oom import series as oom_series
@@ -167,7 +166,7 @@ def _story(events: Sequence[Explained], text: Text) -> str | None:
     first = leading([one for one in events if one.before is not None and one.before.recorded_ms][:EXPLAINED])
     if first is None:
         return None
-    named = culprit(first.cause, first.choice, first.before)
+    named = first.culprit
     return filled(first.report, first.choice, first.cause, named, text) if named is not None else None
 
 

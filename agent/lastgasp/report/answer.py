@@ -16,11 +16,11 @@ from lastgasp.analysis.oom.events import OomEvent
 from lastgasp.analysis.shape.trend import Confidence, Shape
 from lastgasp.report import counts, endings, follows, forecast, units, why
 from lastgasp.report.places import main_place, mapping_name, owner_of, since
+from lastgasp.report.sure import DOES
 
 __all__ = ["answer", "main_place", "mapping_name", "since", "unlike"]
 
 Text = Callable[[bytes], str]
-DOES = {Confidence.LOW: "may leak", Confidence.MEDIUM: "probably leaks", Confidence.HIGH: "leaks"}
 BRIEF_MS = 60_000
 SUSPICIOUS_BYTES = 256 * 1024  # growth that is worth a suspicion in the answer
 

@@ -8,9 +8,9 @@ from lastgasp.analysis.counts import Counted, CountGrowth
 from lastgasp.analysis.shape.trend import Confidence
 from lastgasp.analysis.times import Span
 from lastgasp.report import units
+from lastgasp.report.sure import SURE
 
 Text = Callable[[bytes], str]
-SURE = {Confidence.LOW: "uncertain", Confidence.MEDIUM: "likely", Confidence.HIGH: "sure"}
 KIND_SHARE = 0.1  # of what became more: below, a kind of file is not worth a word
 KIND_NAMES = {"anon": "epoll, eventfd, timers and the like", "shared": "shared memory"}
 ADVICE = {

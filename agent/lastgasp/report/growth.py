@@ -9,6 +9,7 @@ from lastgasp.report import counts, units
 from lastgasp.report.follows import phrase, told
 from lastgasp.report.places import main_place, mapping_name
 from lastgasp.report.screen import Screen
+from lastgasp.report.sure import SURE
 
 NAMES = 19
 ROWS = 12
@@ -97,9 +98,8 @@ def _row(screen: Screen, growth: Growth, seconds: int) -> None:
     rate = units.signed(verdict.per_s * seconds) if leak else "–"
     said = VERDICTS.get(verdict.shape, verdict.shape.value)
     if leak:
-        said += {Confidence.LOW: "? (uncertain)", Confidence.MEDIUM: " (likely)", Confidence.HIGH: " (sure)"}[
-            verdict.confidence if life.leaks else Confidence.LOW
-        ]
+        confidence = verdict.confidence if life.leaks else Confidence.LOW
+        said += f"{'?' if confidence is Confidence.LOW else ''} ({SURE[confidence]})"
     cut = screen.fit(name, NAMES - len(lives)).rstrip() + lives
     screen.line(
         f"  {screen.fit(cut, NAMES)} {life.pid:>7} {units.size(life.from_bytes):>9} {units.size(life.to_bytes):>9}"

@@ -21,13 +21,12 @@ from lastgasp.report.follows import Text
 from lastgasp.report.package import package
 from lastgasp.report.places import main_place, mapping_name, owner_of, since
 from lastgasp.report.screen import Screen
+from lastgasp.report.sure import SURE
 
 LEAKERS, SUSPECTS, OTHERS = 8, 8, 12
 PLACES = 3
 PLACE_LEAST = 0.05  # of the growth
 BESIDE_MS = 10_000  # what was marked or set so shortly before a growth begins may have to do with it
-SURE = {Confidence.LOW: "uncertain", Confidence.MEDIUM: "likely", Confidence.HIGH: "sure"}
-SUSPECT = "uncertain"
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +135,7 @@ def _more(screen: Screen, number: int) -> None:
 
 def _program(screen: Screen, facts: Facts, growth: Growth, number: int) -> None:
     life = growth.worst
-    sure = SURE[life.verdict.confidence] if life.leaks else SUSPECT
+    sure = SURE[life.verdict.confidence if life.leaks else Confidence.LOW]
     lives = f", {growth.leaking} of its {growth.lives} lives" if growth.leaking > 1 else ""
     screen.wrap(f"{number}  {screen.text(life.name)} (pid {life.pid}): {sure}{lives}", "  ", "     ", "bad")
     row = _Rows(screen)

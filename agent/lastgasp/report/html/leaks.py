@@ -12,9 +12,9 @@ from lastgasp.report.follows import phrase, told
 from lastgasp.report.html.cells import rate, size, sparkline
 from lastgasp.report.html.markup import Markup, tag
 from lastgasp.report.package import package
+from lastgasp.report.sure import SURE
 from lastgasp.report.visible import visible
 
-SURE = {Confidence.LOW: "uncertain", Confidence.MEDIUM: "likely", Confidence.HIGH: "sure"}
 PLACES = 4
 CAPTION = "Anonymous memory, swap included, of each program whose memory changed: the guiltiest first."
 HEADS = ("program", "pid", "anonymous memory", "from", "to", "peak", "growth", "verdict", "where, since when")

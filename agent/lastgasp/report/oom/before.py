@@ -13,6 +13,7 @@ from lastgasp.report import units
 from lastgasp.report.oom.words import Text, who
 from lastgasp.report.places import main_place, mapping_name, since
 from lastgasp.report.screen import Screen
+from lastgasp.report.sure import DOES, SURE
 from lastgasp.report.when import KINDS
 
 SHOWN = 8
@@ -20,8 +21,6 @@ PLACES = 3
 PLACE_LEAST = 0.05  # of the growth
 NAME = 14
 NAMES = {SHARED: "shared, tmpfs", SLAB: "slab", UNACCOUNTED: "unaccounted"}
-DOES = {Confidence.LOW: "may leak", Confidence.MEDIUM: "probably leaks", Confidence.HIGH: "leaks"}
-SURE = {Confidence.LOW: "uncertain", Confidence.MEDIUM: "likely", Confidence.HIGH: "sure"}
 
 
 def clause(before: Before, killed: int | None, text: Text) -> str:

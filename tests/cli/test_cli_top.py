@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import json
 import os
 import pty
 import re
 import select
 import signal
-import struct
 import subprocess
 import sys
 import termios
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from stories import STORIES
-
-LASTGASP = Path(__file__).parents[2] / "scripts" / "lastgasp"
-PATIENCE_S = 60.0  # of a busy machine
-ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+from terminal import LASTGASP, PATIENCE_S, Terminal
 
 
 def lastgasp(folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
@@ -45,76 +39,9 @@ def leak(tmp_path: Path) -> Path:
     return tmp_path
 
 
-class Terminal:
-    """A pty with the command on it, and what it has drawn."""
-
-    def __init__(self, folder: Path, *arguments: str, term: str = "xterm", size: tuple[int, int] = (24, 80)) -> None:
-        self.master, self.slave = pty.openpty()
-        self.resize(*size)
-        self.before = termios.tcgetattr(self.slave)
-        self.drawn = ""
-        environment = {"PATH": os.environ["PATH"], "PYTHONIOENCODING": "utf-8", "TERM": term}
-        self.process = subprocess.Popen(
-            [sys.executable, str(LASTGASP), "top", *arguments],
-            cwd=folder,
-            env=environment,
-            stdin=self.slave,
-            stdout=self.slave,
-            stderr=self.slave,
-            start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
-        )
-
-    def resize(self, lines: int, columns: int) -> None:
-        fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
-
-    def press(self, keys: bytes) -> None:
-        self.drawn = ""
-        os.write(self.master, keys)
-
-    def until(self, seen: Callable[[str], bool], what: str) -> str:
-        """Read until what was drawn since the last key says so."""
-        end = time.monotonic() + PATIENCE_S
-        while time.monotonic() < end:
-            if seen(self.text):
-                return self.text
-            self.read(0.1)
-        raise AssertionError(f"{what} was not seen; at last: {self.text[-500:]!r}")
-
-    def read(self, seconds: float) -> None:
-        ready, _, _ = select.select([self.master], [], [], seconds)
-        if ready:
-            with contextlib.suppress(OSError):
-                self.drawn += os.read(self.master, 65536).decode("utf-8", "replace")
-
-    @property
-    def text(self) -> str:
-        return ESCAPE.sub("", self.drawn)
-
-    def sees(self, words: str) -> str:
-        return self.until(lambda text: words in text, words)
-
-    def end(self) -> int:
-        """Its exit status, with everything it had to say read."""
-        while self.process.poll() is None:
-            self.read(0.05)
-        self.read(0)
-        return self.process.returncode
-
-    def restored(self) -> bool:
-        return termios.tcgetattr(self.slave) == self.before
-
-    def close(self) -> None:
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.wait()
-        os.close(self.master)
-        os.close(self.slave)
-
-
 @pytest.fixture
 def terminal(leak: Path) -> Iterator[Terminal]:
-    made = Terminal(leak, "r.lgr")
+    made = Terminal(leak, "top", "r.lgr")
     made.sees("q quit")
     yield made
     made.close()
@@ -176,7 +103,7 @@ def test_what_cannot_be_is_said_in_one_line(leak: Path, arguments: tuple[str, ..
 
 
 def test_a_dumb_terminal_gets_it_printed(leak: Path) -> None:
-    terminal = Terminal(leak, "r.lgr", term="dumb")
+    terminal = Terminal(leak, "top", "r.lgr", term="dumb")
     try:
         assert terminal.end() == 0
         assert "sample 125/125" in terminal.text and "\x1b" not in terminal.drawn
@@ -211,11 +138,8 @@ def test_a_size_that_changes_is_drawn_at_once(terminal: Terminal) -> None:
     terminal.drawn = ""
     terminal.resize(12, 60)
 
-    def last_screen() -> list[str]:
-        return ESCAPE.sub("", terminal.drawn.rpartition("\x1b[H")[2]).replace("\r", "").split("\n")
-
-    terminal.until(lambda _: len(last_screen()) == 12 and "k kill" in last_screen()[-1], "a small screen")
-    assert max(len(line) for line in last_screen()) <= 60
+    terminal.until(lambda _: len(terminal.screen) == 12 and "k kill" in terminal.screen[-1], "a small screen")
+    assert max(len(line) for line in terminal.screen) <= 60
     terminal.press(b"q")
     assert terminal.end() == 0 and terminal.restored()
 
@@ -314,7 +238,7 @@ def test_sample_after_sample_as_text(tmp_path: Path) -> None:
 
 
 def test_live_on_a_terminal_goes_on_stops_at_a_sample_and_leaves_nothing_behind(tmp_path: Path) -> None:
-    terminal = Terminal(tmp_path, "--live", "--interval", "300ms")
+    terminal = Terminal(tmp_path, "top", "--live", "--interval", "300ms")
     try:
         first = re.search(r"sample (\d+)/", terminal.sees("LIVE"))
         assert first is not None
@@ -335,7 +259,7 @@ def test_live_on_a_terminal_goes_on_stops_at_a_sample_and_leaves_nothing_behind(
 
 
 def test_the_agent_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
-    terminal = Terminal(tmp_path, "--live", "--interval", "300ms")
+    terminal = Terminal(tmp_path, "top", "--live", "--interval", "300ms")
     try:
         terminal.sees("LIVE")
         (agent,) = children(terminal.process.pid)

@@ -114,9 +114,10 @@ class FullScreen:
         self.out.flush()
 
     def wait(self, seconds: float | None) -> list[str]:
-        """Keys that were pressed; empty after so long, or when the size changed or a signal ended it."""
+        """Keys that were pressed; empty after so long, when the size changed, a signal ended it, or it slept."""
         if self._suspend:
             self._sleep()
+            return []
         timeout = ESC_WAIT_S if self._rest else seconds
         ready, _, _ = select.select([self.fd, self._wake[0]], [], [], timeout)
         if self._wake[0] in ready:

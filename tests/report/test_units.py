@@ -1,4 +1,4 @@
-"""Numbers for people."""
+"""Numbers and lists for people."""
 
 from __future__ import annotations
 
@@ -98,3 +98,18 @@ def test_a_clock_beyond_every_calendar_is_told_all_the_same() -> None:
 @pytest.mark.parametrize(("number", "shown"), [(0, "0 samples"), (1, "1 sample"), (12_000, "12,000 samples")])
 def test_counts(number: int, shown: str) -> None:
     assert units.count(number, "sample") == shown
+
+
+@pytest.mark.parametrize(
+    ("parts", "more", "shown"),
+    [
+        (["a"], 0, "a"),
+        (["a"], -2, "a"),
+        (["a", "b"], 0, "a and b"),
+        (["a", "b", "c"], 0, "a, b and c"),
+        (["a"], 1, "a and 1 more"),
+        (["a", "b"], 12, "a, b and 12 more"),
+    ],
+)
+def test_lists(parts: list[str], more: int, shown: str) -> None:
+    assert units.listed(parts, more) == shown

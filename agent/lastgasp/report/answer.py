@@ -6,7 +6,7 @@ Sentences hold foreign names, made visible already by the function that is passe
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sized
+from collections.abc import Callable
 
 from lastgasp.analysis.facts import Facts
 from lastgasp.analysis.growth import Growth, Life
@@ -45,7 +45,8 @@ def answer(facts: Facts, text: Text) -> list[str]:
         followed = follows.sentence("It", leaks[0].worst.follows, text)
         found += [followed] if followed else []
         if leaks[1:]:
-            found.append(f"Also leaking: {_list([_who(growth.worst, text) for growth in leaks[1:4]], leaks[4:])}.")
+            others = [_who(growth.worst, text) for growth in leaks[1:4]]
+            found.append(f"Also leaking: {units.listed(others, len(leaks[4:]))}.")
     if facts.machine_leaks and kill is None:
         found.append(_kernel(facts, facts.machine_leaks[0], text, bool(leaks)))
     counted = counts.sentence(facts.counts, facts.span, text)
@@ -121,7 +122,7 @@ def _nobody(facts: Facts) -> str:
         lead += " beyond doubt"
     if span.recorded_ms < BRIEF_MS:
         lead = f"Nobody was seen to leak in {units.duration(span.recorded_ms)}, which is too short for most leaks"
-    return f"{lead}: {units.count(programs.total, 'program')}, {_list(parts)}."
+    return f"{lead}: {units.count(programs.total, 'program')}, {units.listed(parts)}."
 
 
 def _kills(facts: Facts, leaker: Life | None, text: Text, told: bool) -> list[str]:
@@ -138,11 +139,12 @@ def _kills(facts: Facts, leaker: Life | None, text: Text, told: bool) -> list[st
         span = f"between {units.near(victims[0].at, facts.span)} and {units.near(victims[-1].at, facts.span)}"
         innocent = leaker is not None and leaker.name not in {event.victim_program or event.victim for event in victims}
         more = "; none of them is who leaks" if innocent else ""
-        found.append(f"The OOM killer killed {len(victims)} times {span}: {_list(each[:4], each[4:])}{more}.")
+        whom = units.listed(each[:4], len(each[4:]))
+        found.append(f"The OOM killer killed {len(victims)} times {span}: {whom}{more}.")
     unseen = (facts.kills_counted or 0) - len(victims)
     if unseen > 0:
         groups = [] if victims else list(dict.fromkeys(text(group.path) for group in facts.groups if group.oom_kills))
-        where = f", at the limit of {_list(groups[:3], groups[3:])}" if groups else ""
+        where = f", at the limit of {units.listed(groups[:3], len(groups[3:]))}" if groups else ""
         found.append(f"The kernel counted {units.count(unseen, 'OOM kill')} whose messages were not recorded{where}.")
     elif not found and not victims and not facts.squeezes:
         found.append("Nobody was killed for memory." if facts.kills_counted is not None else "No OOM kill was seen.")
@@ -180,9 +182,3 @@ def limit_reached(facts: Facts, event: OomEvent, text: Text) -> str:
 
 def _who(life: Life, text: Text) -> str:
     return f"{text(life.name)} (pid {life.pid})"
-
-
-def _list(parts: list[str], more: Sized = ()) -> str:
-    """a, b and c."""
-    parts = [*parts, f"{len(more)} more"] if more else parts
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"

@@ -41,7 +41,7 @@ def _takers(takers: list[Taker], text: Text) -> str:
     if not takers:
         return ""
     said = [f"{_who(taker, text)} took {units.size(taker.grown)}" for taker in takers]
-    joined = said[0] if len(said) == 1 else f"{', '.join(said[:-1])} and {said[-1]}"
+    joined = units.listed(said)
     return f" {joined[0].upper() if takers[0].pid is None else joined[0]}{joined[1:]}."
 
 

@@ -1,8 +1,9 @@
-"""Numbers for people: bytes, durations, rates, times. Sizes are powers of 1024, as the kernel's kB are."""
+"""Numbers for people: bytes, durations, rates, times; and lists. Sizes are powers of 1024, as the kernel's kB are."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 from lastgasp.analysis.times import Moment, Span
 
@@ -100,3 +101,9 @@ def clock(ms: int) -> str:
 def count(number: int, one: str, many: str | None = None) -> str:
     """1 sample, 2 samples, 12,000 samples."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def listed(parts: Sequence[str], more: int = 0) -> str:
+    """a, b and c; a, b and 12 more. Of parts there is one at least."""
+    parts = [*parts, f"{more} more"] if more > 0 else parts
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"

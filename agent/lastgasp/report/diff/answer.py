@@ -48,7 +48,7 @@ def answer(compared: Comparison, text: Text) -> list[str]:
     if added:
         names = [f"{text(one.name)} ({units.size(one.bytes)})" for one in added[:NAMED]]
         also = "Also new" if any(one.presence is Presence.NEW for one in told) else "New"
-        found.append(f"{also}: {listed(names, len(added) - NAMED)}.")
+        found.append(f"{also}: {units.listed(names, len(added) - NAMED)}.")
     if better:
         found.append(f"{_phrase(better[0], compared, text)}.")
         if better[1:]:
@@ -180,12 +180,12 @@ def _doubt(compared: Comparison) -> str | None:
             said.append(f"OLD was recorded for {times[0]} and NEW for {times[1]}")
         elif doubt is Doubt.MIXED:
             sides = [label for label, mixed in zip(("OLD", "NEW"), compared.conditions.mixed, strict=True) if mixed]
-            said.append(f"the runs of {listed(sides)} are not of one machine and firmware")
+            said.append(f"the runs of {units.listed(sides)} are not of one machine and firmware")
         else:
             said.append("they are different machines")
     if not said:
         return None
-    return f"Less sure than it could be: {listed(said)}."
+    return f"Less sure than it could be: {units.listed(said)}."
 
 
 def _work(work: WorkDone) -> str:
@@ -218,9 +218,3 @@ def next_steps(compared: Comparison, text: Text, new: str) -> list[str]:
     elif not found:
         found.append("Nothing needs to be done.")
     return found
-
-
-def listed(parts: Sequence[str], more: int = 0) -> str:
-    """a, b and c."""
-    parts = [*parts, f"{more} more"] if more > 0 else list(parts)
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"

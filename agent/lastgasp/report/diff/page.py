@@ -16,7 +16,7 @@ from lastgasp.analysis.facts import Machine
 from lastgasp.analysis.workload.counters import Work
 from lastgasp.report import units
 from lastgasp.report.answer import mapping_name
-from lastgasp.report.diff.answer import PLURAL, Text, answer, leak, listed, next_steps, too_brief
+from lastgasp.report.diff.answer import PLURAL, Text, answer, leak, next_steps, too_brief
 from lastgasp.report.screen import Screen
 from lastgasp.report.visible import fit
 
@@ -106,7 +106,7 @@ def _conditions(screen: Screen, compared: Comparison) -> None:
     for label, mixed in zip(("OLD", "NEW"), known.mixed, strict=True):
         if mixed:
             names = [KNOWN.get(name, screen.text(name)) for name in mixed[:LISTED]]
-            screen.wrap(f"among the runs of {label}: {listed(names, len(mixed) - LISTED)}", "  ", "    ")
+            screen.wrap(f"among the runs of {label}: {units.listed(names, len(mixed) - LISTED)}", "  ", "    ")
     same = not known.settings and not known.doubts and known.interval_ms is None and not compared.adjusted
     if same:
         screen.wrap("nothing that was recorded: same firmware and settings, like work and length", "  ", "    ", "dim")
@@ -140,7 +140,7 @@ def _programs(screen: Screen, compared: Comparison) -> None:
         brief += len(alone) - len(lasting)
         names = [f"{screen.text(one.name)} ({units.size(one.bytes)})" for one in lasting[:LISTED]]
         if names:
-            screen.wrap(f"{label}: {listed(names, len(lasting) - LISTED)}", "  ", "    ")
+            screen.wrap(f"{label}: {units.listed(names, len(lasting) - LISTED)}", "  ", "    ")
             for one in lasting[:LISTED]:
                 if one.slope is not None:
                     said = f"{screen.text(one.name)} {leak(one.slope, compared, new=presence is Presence.NEW)}"

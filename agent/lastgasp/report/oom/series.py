@@ -108,7 +108,4 @@ def _times(number: int) -> str:
 def _list(words: list[str]) -> str:
     """a, b and c; of many the first few. Equal names once, with how many."""
     counted = [f"{name} (×{number})" if number > 1 else name for name, number in Counter(words).items()]
-    shown, more = counted[:NAMES_SHOWN], len(counted) - NAMES_SHOWN
-    if more > 0:
-        return f"{', '.join(shown)} and {more} more"
-    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
+    return units.listed(counted[:NAMES_SHOWN], len(counted) - NAMES_SHOWN)

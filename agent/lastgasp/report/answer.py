@@ -15,6 +15,7 @@ from lastgasp.analysis.memory import ANONYMOUS, KernelGrowth
 from lastgasp.analysis.oom.events import OomEvent
 from lastgasp.analysis.shape.trend import Confidence, Shape
 from lastgasp.report import counts, endings, follows, forecast, units, why
+from lastgasp.report.oom.words import who
 from lastgasp.report.places import main_place, mapping_name, owner_of, since
 from lastgasp.report.sure import DOES
 
@@ -45,7 +46,7 @@ def answer(facts: Facts, text: Text) -> list[str]:
         followed = follows.sentence("It", leaks[0].worst.follows, text)
         found += [followed] if followed else []
         if leaks[1:]:
-            others = [_who(growth.worst, text) for growth in leaks[1:4]]
+            others = [who(growth.worst.name, growth.worst.pid, text) for growth in leaks[1:4]]
             found.append(f"Also leaking: {units.listed(others, len(leaks[4:]))}.")
     if facts.machine_leaks and kill is None:
         found.append(_kernel(facts, facts.machine_leaks[0], text, bool(leaks)))
@@ -70,7 +71,7 @@ def _leak(facts: Facts, growth: Growth, text: Text) -> str:
     verdict = life.verdict
     does = DOES[verdict.confidence] if life.leaks else DOES[Confidence.LOW]
     sentence = (
-        f"{_who(life, text)} {does} {units.rate(verdict.per_s, facts.span.recorded_ms)}: it grew by"
+        f"{who(life.name, life.pid, text)} {does} {units.rate(verdict.per_s, facts.span.recorded_ms)}: it grew by"
         f" {units.size(verdict.grown)} in {units.duration(verdict.until_ms - verdict.since_ms)}, to"
         f" {units.size(life.judged_bytes)} of anonymous memory"
     )
@@ -159,8 +160,8 @@ def _kills(facts: Facts, leaker: Life | None, text: Text, told: bool) -> list[st
 
 def _one_kill(facts: Facts, event: OomEvent, leaker: Life | None, text: Text) -> str:
     same = leaker is not None and event.victim_pid == leaker.pid and event.at.boot == leaker.last.boot
-    who = "it" if same else f"{text(event.victim or b'')} (pid {event.victim_pid})"
-    sentence = f"The OOM killer killed {who} at {units.near(event.at, facts.span)}"
+    victim = "it" if same else f"{text(event.victim or b'')} (pid {event.victim_pid})"
+    sentence = f"The OOM killer killed {victim} at {units.near(event.at, facts.span)}"
     if event.limited_by_group:
         sentence += f": {limit_reached(facts, event, text)}"
     if leaker is not None and not same:
@@ -178,7 +179,3 @@ def limit_reached(facts: Facts, event: OomEvent, text: Text) -> str:
     limits = [group.limit_bytes for group in facts.groups if group.path == event.group]
     limit = f" of {units.size(limits[-1])}" if limits else ""
     return f"memory group {text(event.group)} was at its limit{limit}"
-
-
-def _who(life: Life, text: Text) -> str:
-    return f"{text(life.name)} (pid {life.pid})"

@@ -8,6 +8,7 @@ from lastgasp.analysis.counts import Counted, CountGrowth
 from lastgasp.analysis.shape.trend import Confidence
 from lastgasp.analysis.times import Span
 from lastgasp.report import units
+from lastgasp.report.oom import words
 from lastgasp.report.sure import SURE
 
 Text = Callable[[bytes], str]
@@ -30,9 +31,7 @@ UNRECORDED = {
 
 def who(growth: CountGrowth, text: Text) -> str:
     """Whose they are."""
-    if growth.name is None:
-        return "The machine"
-    return text(growth.name) + (f" (pid {growth.pid})" if growth.pid is not None else "")
+    return "The machine" if growth.name is None else words.who(growth.name, growth.pid, text)
 
 
 def rate(growth: CountGrowth) -> str:

@@ -6,6 +6,7 @@ from lastgasp.analysis.endings import Refusal, Squeeze, Taker
 from lastgasp.analysis.facts import Facts
 from lastgasp.report import units
 from lastgasp.report.follows import Text
+from lastgasp.report.oom.words import who
 
 
 def sentences(facts: Facts, text: Text) -> list[str]:
@@ -40,10 +41,5 @@ def _refusal(facts: Facts, one: Refusal, text: Text) -> str:
 def _takers(takers: list[Taker], text: Text) -> str:
     if not takers:
         return ""
-    said = [f"{_who(taker, text)} took {units.size(taker.grown)}" for taker in takers]
-    joined = units.listed(said)
+    joined = units.listed([f"{who(taker.name, taker.pid, text)} took {units.size(taker.grown)}" for taker in takers])
     return f" {joined[0].upper() if takers[0].pid is None else joined[0]}{joined[1:]}."
-
-
-def _who(taker: Taker, text: Text) -> str:
-    return text(taker.name) if taker.pid is None else f"{text(taker.name)} (pid {taker.pid})"

@@ -18,6 +18,7 @@ from lastgasp.analysis.where import Place
 from lastgasp.report import counts, follows, forecast, limits, units, when
 from lastgasp.report.answer import answer
 from lastgasp.report.follows import Text
+from lastgasp.report.oom.words import who
 from lastgasp.report.package import package
 from lastgasp.report.places import main_place, mapping_name, owner_of, since
 from lastgasp.report.screen import Screen
@@ -44,7 +45,7 @@ def said(facts: Facts, asked: Question, text: Text) -> list[str]:
     found = []
     for growth in facts.growth:
         life = growth.worst
-        name = f"{text(life.name)} (pid {life.pid})"
+        name = who(life.name, life.pid, text)
         if life.leaks:
             found += [_leaks(facts, life, name, text), follows.sentence("It", life.follows, text) or ""]
         elif life.verdict.shape is Shape.LEAK:
@@ -137,7 +138,7 @@ def _program(screen: Screen, facts: Facts, growth: Growth, number: int) -> None:
     life = growth.worst
     sure = SURE[life.verdict.confidence if life.leaks else Confidence.LOW]
     lives = f", {growth.leaking} of its {growth.lives} lives" if growth.leaking > 1 else ""
-    screen.wrap(f"{number}  {screen.text(life.name)} (pid {life.pid}): {sure}{lives}", "  ", "     ", "bad")
+    screen.wrap(f"{number}  {who(life.name, life.pid, screen.text)}: {sure}{lives}", "  ", "     ", "bad")
     row = _Rows(screen)
     row.put("grows", _grew(facts, life))
     beside = _beside(life.since, facts.happenings, screen.text)
@@ -274,7 +275,7 @@ def _others(screen: Screen, facts: Facts, asked: Question) -> None:
     if rest:
         screen.heading("WHO CHANGED AND DOES NOT LEAK")
     for life in rest[:OTHERS]:
-        name = f"{screen.text(life.name)} (pid {life.pid})"
+        name = who(life.name, life.pid, screen.text)
         words = f"{screen.fit(name, 30)} {screen.fit(_sizes(life), 22)} {_shape(life)}"
         screen.line(f"  {words}")
         if life.follows is not None and follows.told(life.follows):

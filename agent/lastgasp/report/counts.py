@@ -36,11 +36,10 @@ def who(growth: CountGrowth, text: Text) -> str:
 
 def rate(growth: CountGrowth) -> str:
     """47/min; the first unit of time in which that is one at least."""
-    for seconds, unit, _ in units.RATE_UNITS:
-        number = growth.verdict.per_s * seconds
-        if number >= 1 or seconds == units.RATE_UNITS[-1][0]:
-            return f"{number:,.0f}/{unit}" if number >= 9.95 else f"{number:.1f}/{unit}"
-    raise AssertionError
+    per_s = growth.verdict.per_s
+    seconds, unit, _ = next((one for one in units.RATE_UNITS if per_s * one[0] >= 1), units.RATE_UNITS[-1])
+    number = per_s * seconds
+    return f"{number:,.0f}/{unit}" if number >= 9.95 else f"{number:.1f}/{unit}"
 
 
 def grew(growth: CountGrowth) -> str:
@@ -55,10 +54,16 @@ def kinds(growth: CountGrowth) -> str:
     return ", ".join(shown)
 
 
+def of_kinds(growth: CountGrowth) -> str:
+    """The same, to stand behind them in brackets."""
+    known = kinds(growth)
+    return f" ({known})" if known else ""
+
+
 def line(growth: CountGrowth, text: Text) -> str:
     """A row of a table."""
-    of = f" ({kinds(growth)})" if kinds(growth) else ""
-    return f"{who(growth, text)}: {growth.what} {grew(growth)}{of}: leak ({SURE[growth.verdict.confidence]})"
+    sure = SURE[growth.verdict.confidence]
+    return f"{who(growth, text)}: {growth.what} {grew(growth)}{of_kinds(growth)}: leak ({sure})"
 
 
 def since(growth: CountGrowth, span: Span) -> str:
@@ -72,8 +77,7 @@ def sentence(growths: Sequence[CountGrowth], span: Span, text: Text) -> str | No
         return None
     first = growths[0]
     does = "leaks" if first.verdict.confidence is Confidence.HIGH else "probably leaks"
-    of = f" ({kinds(first)})" if kinds(first) else ""
-    said = f"{who(first, text)} {does} {first.what}{of}: {grew(first)}; {since(first, span)}."
+    said = f"{who(first, text)} {does} {first.what}{of_kinds(first)}: {grew(first)}; {since(first, span)}."
     more = [f"{one.what} of {who(one, text) if one.name is not None else 'the machine'}" for one in growths[1:4]]
     if len(growths) > 4:
         more.append(f"{len(growths) - 4:,} more")

@@ -262,8 +262,7 @@ def _counts(screen: Screen, facts: Facts) -> None:
         lives = f", {growth.leaking} of its {growth.lives} lives" if growth.leaking > 1 else ""
         screen.wrap(f"{counts.who(growth, screen.text)}: {growth.what}: {sure}{lives}", "  ", "     ", "bad")
         row = _Rows(screen)
-        of = f" ({counts.kinds(growth)})" if counts.kinds(growth) else ""
-        row.put("grows", counts.grew(growth) + of)
+        row.put("grows", counts.grew(growth) + counts.of_kinds(growth))
         row.put("since", units.near(growth.since, facts.span) + _beside(growth.since, facts.happenings, screen.text))
         row.put("curve", screen.spark(growth.cells, 0))
     _more(screen, len(facts.counts) - LEAKERS)

@@ -141,13 +141,13 @@ def _counts(facts: Facts) -> Markup | None:
         return None
     rows = []
     for count in facts.counts:
-        name = counts.who(count, visible)
+        name, kinds = counts.who(count, visible), counts.kinds(count)
         label = f"Curve of the {count.what} of {name}: {count.first:,} to {count.last:,}"
         rows.append(
             tag(
                 "tr",
                 tag("th", name, scope="row"),
-                tag("td", count.what, tag("small", f" {counts.kinds(count)}") if counts.kinds(count) else None),
+                tag("td", count.what, tag("small", f" {kinds}") if kinds else None),
                 tag("td", sparkline(list(count.cells), label)),
                 tag("td", f"{count.first:,}", class_="num"),
                 tag("td", f"{count.last:,}", class_="num"),

@@ -11,152 +11,33 @@ over by the next. Two pulls of one device wait for one another. Nothing that a d
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import json
 import os
 import re
 import time
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from lastgasp.pull import PullError
 from lastgasp.pull.blocks import Pulled
 from lastgasp.pull.identity import Identity
-from lastgasp.ring.format import FLAG_OPEN
-from lastgasp.ring.scan import Block, scan
+from lastgasp.pull.kept import PART, SUFFIX, Diverged, Ring
 
 FACTS, FORMAT = ".device.json", 1
-SUFFIX, PART, LOCK = ".lgr", ".part", ".lock"
+LOCK = ".lock"
 PULLS = 100  # that are remembered
 HOST_LETTERS = 40
 HAVE_LETTERS = 2500
+
+__all__ = ["PART", "SUFFIX", "Device", "Diverged", "default_folder", "device", "devices", "rename"]
 
 
 def default_folder() -> Path:
     """$XDG_DATA_HOME/lastgasp, as the XDG Base Directory Specification has it."""
     home = os.environ.get("XDG_DATA_HOME") or os.path.join(os.path.expanduser("~"), ".local", "share")
     return Path(home, "lastgasp")
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """A block that is kept: where, and what tells it from others."""
-
-    number: int
-    write: int
-    open: bool
-    offset: int
-    size: int
-    path: Path
-
-
-class Diverged(PullError):
-    """The device's ring is not the one that went on from what is kept: it was put back to an earlier state."""
-
-    def __init__(self, ring: int) -> None:
-        super().__init__(f"ring {ring:016x} was put back to an earlier state on the device")
-        self.ring = ring
-
-
-class Ring:
-    """The recording of one ring: what is there, and what comes."""
-
-    def __init__(self, folder: Path, ring: int) -> None:
-        """Raises OSError."""
-        self.ring = ring
-        self.path = folder / f"{ring:016x}{SUFFIX}"
-        self._aside = folder / f"{ring:016x}{PART}"
-        self.held: dict[int, Held] = {}  # by block number, the newest version
-        self.writes: dict[int, Held] = {}
-        for path in (self.path, self._aside):
-            with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
-                for block in scan(file).blocks:
-                    self._hold(block, path)
-        self.new = 0
-        self._file = self._aside.open("ab")
-
-    def _hold(self, block: Block, path: Path) -> None:
-        if block.ring_id == self.ring:
-            self._keep(Held(block.number, block.write_number, block.open, block.offset, block.size, path))
-
-    def _keep(self, one: Held) -> None:
-        self.writes[one.write] = one
-        other = self.held.get(one.number)
-        if other is None or other.write < one.write:
-            self.held[one.number] = one
-
-    def add(self, block: Pulled) -> None:
-        """Keep it, safe from our own end. Raises OSError, Diverged: what is kept of this write is another block."""
-        known = self.writes.get(block.write)
-        if known is not None:
-            if self._read(known) != block.data:
-                raise Diverged(self.ring)
-            return
-        offset = self._file.tell()
-        self._file.write(block.data)
-        self._file.flush()
-        is_open = bool(block.data[9] & FLAG_OPEN)
-        self._keep(Held(block.number, block.write, is_open, offset, len(block.data), self._aside))
-        self.new += 1
-
-    def _read(self, one: Held) -> bytes:
-        with one.path.open("rb") as file:
-            file.seek(one.offset)
-            return file.read(one.size)
-
-    def ranges(self) -> list[tuple[int, int]]:
-        """Write numbers of which nothing is missing, the newest first, without the newest block.
-
-        That one is worth asking for again: a power cut may have lost it on the device, and then another took its
-        number. Those between two blocks that follow one another are older versions, unless the first is one itself.
-        """
-        found: list[tuple[int, int]] = []
-        later: Held | None = None
-        for number in sorted(self.held, reverse=True)[1:]:
-            one = self.held[number]
-            if later is not None and later.number == number + 1 and not one.open and one.write < found[-1][0]:
-                found[-1] = one.write, found[-1][1]
-            else:
-                found.append((one.write, one.write))
-            later = one
-        return found
-
-    def set_aside(self) -> None:
-        """Keep what there is under another name, and begin anew. Raises OSError."""
-        self.finish()
-        if self.path.exists():
-            number = 1
-            while (target := self.path.with_name(f"{self.ring:016x}-before-{number}{SUFFIX}")).exists():
-                number += 1
-            os.replace(self.path, target)
-
-    def settle(self) -> None:
-        """What came is on our own disk. Raises OSError."""
-        os.fsync(self._file.fileno())
-
-    def finish(self) -> None:
-        """One file of it, in order, whole at any time. Raises OSError."""
-        self._file.close()
-        if self._aside.stat().st_size:
-            target = self.path.with_suffix(".new")
-            with target.open("wb") as file:
-                for data in self._blocks():
-                    file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(target, self.path)
-        self._aside.unlink(missing_ok=True)
-
-    def _blocks(self) -> Iterator[bytes]:
-        with contextlib.ExitStack() as stack:
-            files = {path: stack.enter_context(path.open("rb")) for path in {one.path for one in self.held.values()}}
-            for number in sorted(self.held):
-                one = self.held[number]
-                files[one.path].seek(one.offset)
-                yield files[one.path].read(one.size)
 
 
 class Device:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lastgasp.analysis.facts import gather
 from lastgasp.report import when
-from lastgasp.report.answer import mapping_name
+from lastgasp.report.places import mapping_name
 from lastgasp.report.screen import Screen
 from lastgasp.report.visible import columns, visible
 from scene import Scene

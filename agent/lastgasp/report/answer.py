@@ -16,10 +16,8 @@ from lastgasp.analysis.oom.events import OomEvent
 from lastgasp.analysis.shape.trend import Confidence, Shape
 from lastgasp.report import counts, endings, follows, forecast, units, why
 from lastgasp.report.oom.words import who
-from lastgasp.report.places import main_place, mapping_name, owner_of, since
+from lastgasp.report.places import most_in, since
 from lastgasp.report.sure import DOES
-
-__all__ = ["answer", "main_place", "mapping_name", "since", "unlike"]
 
 Text = Callable[[bytes], str]
 BRIEF_MS = 60_000
@@ -73,12 +71,8 @@ def _leak(facts: Facts, growth: Growth, text: Text) -> str:
     sentence = (
         f"{who(life.name, life.pid, text)} {does} {units.rate(verdict.per_s, facts.span.recorded_ms)}: it grew by"
         f" {units.size(verdict.grown)} in {units.duration(verdict.until_ms - verdict.since_ms)}, to"
-        f" {units.size(life.judged_bytes)} of anonymous memory"
+        f" {units.size(life.judged_bytes)} of anonymous memory{most_in(life, text)}; {since(life, facts.span)}."
     )
-    place = main_place(life)
-    if place is not None:
-        sentence += f", {units.percent(place[1])} of it in {mapping_name(place[0], text)}{owner_of(life, text)}"
-    sentence += f"; {since(life, facts.span)}."
     if growth.leaking > 1:
         sentence += f" It did so in {growth.leaking} of its {growth.lives} lives."
     return sentence

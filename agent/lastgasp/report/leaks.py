@@ -20,7 +20,7 @@ from lastgasp.report.answer import answer
 from lastgasp.report.follows import Text
 from lastgasp.report.oom.words import who
 from lastgasp.report.package import package
-from lastgasp.report.places import main_place, mapping_name, owner_of, since
+from lastgasp.report.places import mapping_name, most_in, since
 from lastgasp.report.screen import Screen
 from lastgasp.report.sure import SURE
 
@@ -49,7 +49,7 @@ def said(facts: Facts, asked: Question, text: Text) -> list[str]:
         if life.leaks:
             found += [_leaks(facts, life, name, text), follows.sentence("It", life.follows, text) or ""]
         elif life.verdict.shape is Shape.LEAK:
-            found.append(f"{name} may leak: {_grew(facts, life)}{_place(life, text)}; {since(life, facts.span)}.")
+            found.append(f"{name} may leak: {_grew(facts, life)}{most_in(life, text)}; {since(life, facts.span)}.")
         elif life.verdict.shape is Shape.TOO_SHORT:
             found.append(f"Whether {name} leaks cannot be told: it was seen too briefly, {_sizes(life)}.")
         elif any(one.name == life.name for one in facts.counts):
@@ -79,15 +79,7 @@ def _sizes(life: Life) -> str:
 
 def _leaks(facts: Facts, life: Life, name: str, text: Text) -> str:
     does = "leaks" if life.verdict.confidence is Confidence.HIGH else "probably leaks"
-    return f"{name} {does} {_grew(facts, life)}{_place(life, text)}; {since(life, facts.span)}."
-
-
-def _place(life: Life, text: Text) -> str:
-    """, 100 % of it in libnotes.so.1 of notes 1.4.2"""
-    place = main_place(life)
-    if place is None:
-        return ""
-    return f", {units.percent(place[1])} of it in {mapping_name(place[0], text)}{owner_of(life, text)}"
+    return f"{name} {does} {_grew(facts, life)}{most_in(life, text)}; {since(life, facts.span)}."
 
 
 def _grew(facts: Facts, life: Life) -> str:

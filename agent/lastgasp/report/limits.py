@@ -160,22 +160,22 @@ def _by_place(screen: Screen, life: Life, name: str) -> str:
     place = main_place(life)
     if place is None:
         return _why_no_place(life, name)
-    owner = life.where.places[0].owner if life.where is not None else None
+    owner = place.owner
     whose = f" ({package(owner, screen.text)}, or a library that it loads)" if owner is not None else ""
-    if place[0] == b"[heap]":
+    if place.name == b"[heap]":
         return (
             f"[heap] is what malloc gives: look at what {name}{whose} allocates once per request, packet or timer and"
             " never frees."
         )
-    if place[0] == b"[anon]":
+    if place.name == b"[anon]":
         return (
             f"[anon] is memory without a name: what {name}{whose} maps itself, what malloc gives to"
             " threads or in large pieces, or zeroed data (.bss) of the program or a library."
         )
-    said = f"Look at what {mapping_name(place[0], screen.text)} keeps in its own data, and at who calls it"
+    said = f"Look at what {mapping_name(place.name, screen.text)} keeps in its own data, and at who calls it"
     if owner is not None:
         return f"{said}: upgrade or fix {package(owner, screen.text)}."
-    if place[0].startswith(b"/"):
+    if place.name.startswith(b"/"):
         return f"{said}; --sysroot or --packages tells which package and version it is."
     return f"{said}."
 

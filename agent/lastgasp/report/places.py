@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from lastgasp.analysis.growth import Life
 from lastgasp.analysis.times import Span
+from lastgasp.analysis.where import Place
 from lastgasp.report import units
 from lastgasp.report.package import package
 from lastgasp.report.visible import fit
@@ -16,19 +17,22 @@ MAPPING_WIDTH = 40
 PLACE_SHARE = 0.2  # of the growth: below, a mapping is not worth a place in the answer
 
 
-def owner_of(life: Life, text: Text) -> str:
-    """Whose package the main place belongs to, where that was asked for and is known."""
-    owner = life.where.places[0].owner if life.where is not None else None
-    return f" of {package(owner, text)}" if owner is not None else ""
-
-
-def main_place(life: Life) -> tuple[bytes, float] | None:
-    """The mapping that grew most and its share; None when none did, or nobody looked twice."""
+def main_place(life: Life) -> Place | None:
+    """The mapping that grew most; None when none did, or nobody looked twice, or its share is not worth a word."""
     where = life.where
     if where is None or not where.places or where.grown is None or where.grown <= 0:
         return None
     place = where.places[0]
-    return (place.name, place.share) if place.share is not None and place.share >= PLACE_SHARE else None
+    return place if place.share is not None and place.share >= PLACE_SHARE else None
+
+
+def most_in(life: Life, text: Text) -> str:
+    """, 100 % of it in libnotes.so.1 of notes 1.4.2: behind how much it grew; empty without a main place."""
+    place = main_place(life)
+    if place is None:
+        return ""
+    owner = f" of {package(place.owner, text)}" if place.owner is not None else ""
+    return f", {units.percent(place.share)} of it in {mapping_name(place.name, text)}{owner}"
 
 
 def mapping_name(name: bytes, text: Text) -> str:

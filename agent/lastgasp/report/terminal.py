@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from lastgasp.analysis.facts import Facts
+from lastgasp.analysis.leading import unlike
 from lastgasp.report import forecast, growth, kills, limits, next_victim, when, why
-from lastgasp.report.answer import answer, unlike
+from lastgasp.report.answer import answer
 from lastgasp.report.screen import Screen
 
 

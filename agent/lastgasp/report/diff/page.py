@@ -15,8 +15,8 @@ from lastgasp.analysis.compare.slopes import Turn
 from lastgasp.analysis.facts import Machine
 from lastgasp.analysis.workload.counters import Work
 from lastgasp.report import units
-from lastgasp.report.answer import mapping_name
 from lastgasp.report.diff.answer import PLURAL, Text, answer, leak, next_steps, too_brief
+from lastgasp.report.places import mapping_name
 from lastgasp.report.screen import Screen
 from lastgasp.report.visible import fit
 

@@ -7,11 +7,11 @@ from lastgasp.analysis.growth import Growth, Life
 from lastgasp.analysis.shape.trend import Confidence, Shape
 from lastgasp.analysis.where import Place
 from lastgasp.report import counts, units
-from lastgasp.report.answer import since
 from lastgasp.report.follows import phrase, told
 from lastgasp.report.html.cells import rate, size, sparkline
 from lastgasp.report.html.markup import Markup, tag
 from lastgasp.report.package import package
+from lastgasp.report.places import since
 from lastgasp.report.sure import SURE
 from lastgasp.report.visible import visible
 

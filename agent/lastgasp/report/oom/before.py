@@ -11,7 +11,7 @@ from lastgasp.analysis.shape.trend import Confidence, Shape, Verdict
 from lastgasp.analysis.times import Span
 from lastgasp.report import units
 from lastgasp.report.oom.words import Text, who
-from lastgasp.report.places import main_place, mapping_name, since
+from lastgasp.report.places import mapping_name, most_in, since
 from lastgasp.report.screen import Screen
 from lastgasp.report.sure import DOES, SURE
 from lastgasp.report.when import KINDS
@@ -67,10 +67,8 @@ def _of_life(before: Before, life: Life, name: str, text: Text) -> str:
     finding = before.finding
     if finding in (Finding.LEAKS, Finding.MAY_LEAK):
         does = DOES[verdict.confidence if life.leaks else Confidence.LOW]
-        place = main_place(life)
-        where = f", {units.percent(place[1])} of it in {mapping_name(place[0], text)}" if place else ""
         begin = f"{name}{grew[2:]}" if before.blamed else f"{name} {does}: {grew}"
-        return f"{begin}{where}; {since(life, span)}."
+        return f"{begin}{most_in(life, text)}; {since(life, span)}."
     seen = f"in the {units.duration(before.at.uptime_ms - life.first.uptime_ms)} before"
     if finding == Finding.TOO_SHORT:
         return _too_short(before, life)

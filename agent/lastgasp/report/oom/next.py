@@ -9,9 +9,9 @@ from lastgasp.analysis.oom.memory import Part
 from lastgasp.oom.choice import Choice
 from lastgasp.oom.report import Report
 from lastgasp.report import units
-from lastgasp.report.answer import main_place, mapping_name
 from lastgasp.report.oom.before import speed
 from lastgasp.report.oom.words import Text, who
+from lastgasp.report.places import main_place, mapping_name
 
 MORE_BYTES = 64 << 20
 SHORT_MS = 60_000
@@ -133,17 +133,17 @@ def _mend(life: Life, mend: str, text: Text) -> str:
         return f"{mend}. Where it grows is not told: its mappings were read once only ({where})."
     if place is None:
         return f"{mend}: the agent reads its mappings as root, and so tells where it grows."
-    if place[0] == b"[heap]":
+    if place.name == b"[heap]":
         return (
             f"{mend}: [heap] is what malloc gives; look at what it allocates once per request, packet"
             " or timer and never frees."
         )
-    if place[0] == b"[anon]":
+    if place.name == b"[anon]":
         return (
             f"{mend}: [anon] is memory without a name: what it maps itself, or malloc gives to threads"
             " or in large pieces."
         )
-    where = mapping_name(place[0], text)
+    where = mapping_name(place.name, text)
     return f"{mend}: look at what {where} keeps in its own data, and at who calls it."
 
 

@@ -32,7 +32,8 @@ TRACE = """\
 set -T
 trap '{ printf "%s " "${N:+L}"; [ -n "$(type -t -- "${BASH_COMMAND%%[ =]*}")" ] && printf "+ " || printf "%s " -;
 printf "%s\\0" "$BASH_COMMAND"
-case $BASH_COMMAND in eval*) printf "${N:+L} + evaluates %s\\0" "$l"; esac; } >>"$HOME/trace.log"' DEBUG
+case $BASH_COMMAND in 'eval "$l"'*) w=T; [ "${BASH_COMMAND%null}" = "$BASH_COMMAND" ] || w=L;
+printf "%s + evaluates %s\\0" $w "$l"; esac; } >>"$HOME/trace.log"' DEBUG
 """
 
 
@@ -120,10 +121,10 @@ def stored(folder: Path) -> dict[tuple[int, int], bytes]:
 def without_printk(board: Board) -> Callable[[], None]:
     """Have the listener take the board's log level for the kernel's; returns what undoes it."""
     before = listener.STATEMENTS
-    listener.STATEMENTS = tuple(one.replace(PRINTK, str(board.printk)) for one in before)
+    setattr(listener, "STATEMENTS", tuple(one.replace(PRINTK, str(board.printk)) for one in before))  # noqa: B010
 
     def undo() -> None:
-        listener.STATEMENTS = before
+        setattr(listener, "STATEMENTS", before)  # noqa: B010
 
     return undo
 

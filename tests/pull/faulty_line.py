@@ -23,6 +23,7 @@ from pathlib import Path
 PIECE = 512  # bytes at a time where no baud rate says less
 LATEST_S = 0.05  # a line that was idle does not catch up for longer
 END_S = 5.0
+QUIET_S = 0.2
 
 Change = Callable[[bytes], bytes]
 
@@ -103,6 +104,15 @@ class Line:
             if not select.select([], [target], [], END_S)[1]:
                 return
             data = data[os.write(target, data) :]
+
+    def quiet(self) -> None:
+        """Wait until the device said something (its prompt) and then nothing for a while."""
+        until = time.monotonic() + END_S
+        while time.monotonic() < until:
+            before = self.carried[0]
+            time.sleep(QUIET_S)
+            if before and before == self.carried[0]:
+                return
 
     def settings(self) -> list[object]:
         """The device's terminal as it is set."""

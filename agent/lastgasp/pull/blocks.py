@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from lastgasp.ring.format import CRC, HEADER, MAX_BLOCK_SIZE, MIN_BLOCK_SIZE, OVERHEAD
 from lastgasp.ring.prepare import valid_block
 
+PART_COST = 150  # bytes that Python takes for one more
 SIZE_AT = 11  # where a block's header says how large it is
 
 
@@ -55,6 +56,16 @@ class Parts:
     def missing(self) -> list[int] | None:
         """Numbers of those that are; None: all, for nothing came."""
         return [part for part in range(self.count) if part not in self.found] if self.count else None
+
+    @property
+    def size(self) -> int:
+        """Bytes of them."""
+        return sum(map(len, self.found.values()))
+
+    @property
+    def cost(self) -> int:
+        """Bytes of memory that they take, about."""
+        return self.size + PART_COST * (1 + len(self.found))
 
     def joined(self) -> bytes:
         """All of them, once nothing is missing."""

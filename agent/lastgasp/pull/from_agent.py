@@ -6,22 +6,25 @@ missing is counted, not invented. Frames get smaller where many are lost, for a 
 
 from __future__ import annotations
 
+import contextlib
 import zlib
 from dataclasses import dataclass, field
 
 from lastgasp.pull import PullError
 from lastgasp.pull.blocks import Parts, unpacked
+from lastgasp.pull.console import Garbled
 from lastgasp.pull.console.incoming import Frame
-from lastgasp.pull.console.shell import LONGEST, Shell
+from lastgasp.pull.console.shell import Shell
 from lastgasp.pull.identity import About, quoted
 from lastgasp.pull.progress import Keeper, Progress, Tell
 from lastgasp.ring import frames
+from lastgasp.ring.format import MAX_BLOCK_SIZE
 
 INDEX_LIMIT = 1 << 20  # bytes of an index
-SLOTS_LIMIT = 1 << 20
+SLOTS_LIMIT = 1 << 18
 BYTES_LIMIT = 1 << 30  # of a ring: more is no recording, but perhaps a trap
-PARTS_LIMIT = 4096  # blocks of which only parts are there
-SLACK = 16 << 20  # bytes that one answer may bring beyond what was announced
+PARTS_LIMIT = 8 << 20  # bytes of blocks of which only parts are there
+SLACK = 16 << 20  # bytes that an answer may bring beyond what was announced
 USAGE = 2  # exit status of an agent that does not know what it is asked for
 IDLE_ROUNDS = 4  # that bring nothing
 LOSSES = 0.25  # of the frames of a round: then they get smaller
@@ -73,6 +76,7 @@ class FromAgent:
         self._index: Index | None = None
         self._index_parts = Parts()
         self._parts: dict[int, Parts] = {}  # by slot
+        self._waiting_bytes = 0  # that these take
         self._done: set[int] = set()  # slots
         self._complaint = ""
 
@@ -80,7 +84,10 @@ class FromAgent:
         """Everything that is not kept already. Raises TooOld, PullError, ShellError, WireError."""
         for _ in range(IDLE_ROUNDS):
             named = self.keeper.have()
-            self._ask((f" --have {quoted(named)}" if named else "") + (f" --last {last_s}" if last_s else ""))
+            try:
+                self._ask((f" --have {quoted(named)}" if named else "") + (f" --last {last_s}" if last_s else ""))
+            except Garbled:
+                continue
             if self._index is not None:
                 break
         else:
@@ -88,7 +95,8 @@ class FromAgent:
         idle = 0
         while (wanted := [slot for slot in self._index.slots if slot not in self._done]) and idle < IDLE_ROUNDS:
             before = self.progress.done_bytes, len(self._done)
-            self._again(wanted)
+            with contextlib.suppress(Garbled):  # what is missing is named in a shorter command then
+                self._again(wanted)
             idle = 0 if (self.progress.done_bytes, len(self._done)) > before else idle + 1
         self.progress.missing = len(wanted)
         self.tell(self.progress)
@@ -101,7 +109,7 @@ class FromAgent:
             known = self._parts.get(slot)
             missing = known.missing if known is not None else None
             word = ".".join(map(str, [slot, *(missing or [])]))
-            if len(words) + len(word) > LONGEST // 2:
+            if words and len(words) + len(word) > self.shell.room:
                 break
             words += "," * bool(words) + word
             asked += len(missing) if missing else 1
@@ -118,17 +126,18 @@ class FromAgent:
         if incoming.size > SMALLEST:
             incoming.expect(incoming.base, max(SMALLEST, incoming.size // 2))
             for parts in self._parts.values():
-                self.progress.done_bytes -= sum(map(len, parts.found.values()))
+                self.progress.done_bytes -= parts.size
             self._parts.clear()
+            self._waiting_bytes = 0
 
     def _ask(self, options: str) -> None:
         """One command, and what comes of it. Raises TooOld, PullError, ShellError, WireError."""
         incoming = self.shell.incoming
         form = f" --frames {self.shell.word} --base {incoming.base} --size {incoming.size}"
-        left = (self.progress.total_bytes or BYTES_LIMIT) + SLACK
+        came = 0
         for event in self.shell.run(self._program + form + options):
-            left -= len(event.data) if isinstance(event, Frame) else len(event.text)
-            if left < 0:
+            came += (len(event.data) if isinstance(event, Frame) else len(event.text)) or 1
+            if came > (self.progress.total_bytes or 0) + SLACK:
                 raise PullError(f"{self.shell.wire.name}: the device sends without end")
             if not isinstance(event, Frame):
                 self._complaint = event.text.decode("utf-8", "replace").removeprefix("err ")
@@ -146,19 +155,21 @@ class FromAgent:
             raise PullError(f"{self.shell.wire.name}: {self._complaint or 'the agent on the device failed'}")
 
     def _expected(self, slot: int) -> bool:
-        return slot not in self._done and (slot in self._parts or len(self._parts) < PARTS_LIMIT)
+        return slot not in self._done and (slot in self._parts or self._waiting_bytes < PARTS_LIMIT)
 
     def _part(self, frame: Frame) -> None:
         parts = self._parts.setdefault(frame.number, Parts())
-        before = sum(map(len, parts.found.values()))
+        size, cost = parts.size, parts.cost
         parts.add(frame.part, frame.parts, frame.data)
-        self.progress.done_bytes += sum(map(len, parts.found.values())) - before
-        if parts.missing:
+        self.progress.done_bytes += parts.size - size
+        self._waiting_bytes += parts.cost - cost
+        if parts.missing and parts.size <= MAX_BLOCK_SIZE:
             return
-        block = unpacked(parts.joined())
+        block = unpacked(parts.joined()) if not parts.missing else None
+        self._waiting_bytes -= parts.cost
         del self._parts[frame.number]
         if block is None:  # the agent wrote there between two of our questions: ask for the whole of it
-            self.progress.done_bytes -= before + len(frame.data)
+            self.progress.done_bytes -= parts.size
             return
         self._done.add(frame.number)
         self.progress.blocks += 1

@@ -9,12 +9,14 @@ packed by gzip where there is one. Pieces get smaller where many are lost.
 from __future__ import annotations
 
 import binascii
+import contextlib
 import re
 import zlib
 from collections.abc import Iterable
 
 from lastgasp.pull import PullError
 from lastgasp.pull.blocks import Pulled
+from lastgasp.pull.console import Garbled
 from lastgasp.pull.console.incoming import Reply
 from lastgasp.pull.console.shell import Shell
 from lastgasp.pull.identity import About, quoted
@@ -60,6 +62,7 @@ class Plain:
         self._gzip = "gzip" in about.tools
         self._sizes: dict[int, int] = {}  # of blocks without what fills them up, by slot
         self._piece = 0  # index into PIECES
+        self._probes = PROBES
         self._block_size = self._slots = 0
 
     def pull(self, last_s: int | None) -> Progress:
@@ -91,14 +94,16 @@ class Plain:
         )
 
     def _heads(self, slots: Iterable[int]) -> dict[int, bytes]:
-        """Headers as they are in the ring, by slot; what cannot be read or heard is left out."""
+        """Headers as they are in the ring, by slot; those that cannot be read are left out. Raises PullError."""
         found: dict[int, bytes] = {}
         wanted = list(slots)
-        for _ in range(TRIES):
+        idle = 0
+        while wanted and idle < TRIES:
             skip = f"$((s*{self._block_size // UNIT}))"
             read = f"dd if={quoted(self._ring)} bs={UNIT} skip={skip} count={HEADER_UNITS} 2>/dev/null|{self._encoder}"
-            for at in range(0, len(wanted), PROBES):
-                some = " ".join(map(str, wanted[at : at + PROBES]))
+            before = len(wanted)
+            for at in range(0, len(wanted), self._probes):
+                some = " ".join(map(str, wanted[at : at + self._probes]))
                 for reply in self._replies(f'w=;for s in {some};do w="$w,$s:"$({read});done;y h $w', b"h"):
                     for one in reply.split(b","):
                         name, _, text = one.partition(b":")
@@ -106,6 +111,11 @@ class Plain:
                             found[int(name)] = self._decoded(text)[:HEADER_SIZE]
             wanted = [slot for slot in wanted if slot not in found]
             self.progress.again += len(wanted)
+            if wanted:
+                self._probes = max(1, self._probes // 2)
+            idle = idle + 1 if len(wanted) == before else 0
+        if wanted:
+            raise PullError(f"{self.shell.wire.name}: the line garbles too much: what is in the ring cannot be heard")
         return {slot: data for slot, data in found.items() if len(data) == HEADER_SIZE}
 
     def _list(self, last_s: int | None) -> list[Head]:
@@ -219,11 +229,12 @@ class Plain:
     def _replies(self, command: str, kind: bytes) -> list[bytes]:
         """What is behind the kind in each reply. Raises ShellError, WireError."""
         found = []
-        for event in self.shell.run(command):
-            if isinstance(event, Reply):
-                said, _, rest = event.text.partition(b" ")
-                if said == kind:
-                    found.append(rest)
+        with contextlib.suppress(Garbled):  # what was not heard is asked for again
+            for event in self.shell.run(command):
+                if isinstance(event, Reply):
+                    said, _, rest = event.text.partition(b" ")
+                    if said == kind:
+                        found.append(rest)
         return found
 
     def _decoded(self, text: bytes) -> bytes:

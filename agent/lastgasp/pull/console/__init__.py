@@ -14,6 +14,10 @@ class ShellError(PullError):
     """There is no shell that answers, or it does not any more."""
 
 
+class Garbled(ShellError):
+    """The shell answers, but a command did not arrive whole, however often it was sent. A shorter one may."""
+
+
 @dataclass(frozen=True, slots=True)
 class Credentials:
     """Who logs in. ``password`` is asked when the device asks; it may ask a person, and raise PullError."""

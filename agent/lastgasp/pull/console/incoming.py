@@ -16,7 +16,8 @@ from lastgasp.ring import frames
 
 LONGEST = 20_000  # bytes of a line; what goes on for longer is none of ours
 NOISE = 2_000  # bytes that are kept
-REPLY = re.compile(rb":([0-9a-f]{8}) (-|\d+) (\d+) (.*)", re.DOTALL)
+STARTS = 32  # places in a line where something of ours may begin
+REPLY = re.compile(rb":([0-9a-f]{8}) (-|\d{1,10}) (\d{1,10}) (.*)", re.DOTALL)
 UNCHECKED = b"-"  # in place of a checksum, where the device has no cksum(1)
 
 
@@ -80,8 +81,10 @@ class Incoming:
         self._cut = None
 
     def _event(self, line: bytes) -> Frame | Reply | None:
-        at = line.find(frames.START)
-        while at >= 0:
+        at = line.find(frames.START) if len(line) <= LONGEST else -1
+        for _ in range(STARTS):
+            if at < 0:
+                break
             event = self._reply(line[at:]) or self._frame(line[at + 1 :])
             if event is not None:
                 self._cut = None
@@ -89,7 +92,7 @@ class Incoming:
             at = line.find(frames.START, at + 1)
         if line.startswith(frames.START) and len(line) > 1:
             self.garbled += 1
-            self._cut = line[1:]
+            self._cut = line[1 : self.letters + 1]
         elif self._cut is not None:
             mended = self._frame(self._cut[: max(0, self.letters - len(line))] + line)
             if mended is not None:

@@ -5,7 +5,7 @@ run twice: where its number comes again, only its status is told again. Answers 
 (the command ``bye``, Ctrl-C, the line hanging up, 90 s without a command where the shell's ``read`` knows a timeout),
 the terminal's settings and the console's log level are put back as they were.
 
-Plain POSIX sh: runs in busybox ash, dash and bash. Holds no single quote, so that it can be sent between two of them.
+Plain POSIX sh: runs in busybox ash, dash and bash. Holds no single quote, and few capitals (see ``loading``).
 
 While it listens, the terminal does not echo, does not turn newlines into two bytes, and does not take a byte of noise
 for "stop sending", "end of input", "stop this program" and the like, but for Ctrl-C, which shall end it; the kernel
@@ -18,7 +18,7 @@ from lastgasp.pull.console.cksum import cksum
 
 PATIENCE_S = 90  # for the next command
 BYE = "bye"
-NESTED = "LASTGASP_NESTED"  # set where a shell was started for us, which then ends with the listener
+NESTED = "lastgasp_nested"  # set where a shell was started for us, which then ends with the listener
 
 STATEMENTS = (
     "N=@word@",
@@ -41,9 +41,9 @@ STATEMENTS = (
     "M=",
     r'while read -r $t c n l;do set -- $(printf "%s\n" "$n $l"|k);if [ "$1/$2" != "$c" ];then y again "$n"'
     ';elif [ "$l" = bye ];then break;else [ "$M" = "$n" ]||{ eval "$l" </dev/null;S=$?;M=$n;};y done $n $S;fi;done',
-    "y bye",
     "z",
     "trap - 0 1 2 3 15",
+    "y bye",
     'if [ -n "$@nested@" ];then exit;fi',
 )
 

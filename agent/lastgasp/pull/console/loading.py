@@ -1,7 +1,9 @@
 """The listener's script into a shell on a line that may lose anything: typed in pieces, each proved before any runs.
 
-Contract: what is typed is at worst a variable with a wrong value, which is typed again; the script runs when the
-device's own checksum of it is right. The slower the more often it went wrong.
+Contract: what is typed of the script holds nothing that means something to a shell: capitals stand for that, and tr(1)
+makes of them what they mean. So a piece that came garbled is at worst a variable with a wrong value, which is typed
+again, or a command that does not exist. The script runs when the device's own checksum of it is right. The slower the
+more often it went wrong.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ import os
 import re
 import time
 from collections.abc import Callable
+from string import ascii_uppercase
 
 from lastgasp.pull.console import Credentials, ShellError, last_words
 from lastgasp.pull.console.cksum import cksum
@@ -22,7 +25,9 @@ TURNS = 8  # for what is wrong of it
 LOAD_S = 60.0  # then it is given up
 LINE = 96  # letters of the script in a line: some shells cut lines at 1,024, some lines lose what comes at once
 CHUNK, PAUSE_S = 8, 0.005  # letters at a time, where a line that was typed at once came garbled
-ANSWER_S = 4.0
+ANSWER_S = 3.0
+QUESTIONS = 2
+PLAIN = r"[a-zA-Z0-9./:=%_,+-]"  # mean nothing to a shell within a word
 START_S = 8.0
 
 
@@ -57,23 +62,34 @@ def load(wire: Wire, script: str, credentials: Credentials, started: Callable[[f
 
 def _put(wire: Wire, script: str, attempt: int) -> bool:
     """The script into the variable ``l``. False: it did not arrive."""
-    pieces = [script[at : at + LINE] for at in range(0, len(script), LINE)]
+    coded, decode = encoded(script)
+    pieces = [coded[at : at + LINE] for at in range(0, len(coded), LINE)]
     names = [f"l{index}" for index in range(len(pieces))]
     wrong = set(names)
     for turn in range(attempt, attempt + TURNS):
         for name, piece in zip(names, pieces, strict=True):
             if name in wrong:
-                _type(wire, f"{name}='{piece}'", turn)
-        _type(wire, "l=" + "".join(f"${name}" for name in names), turn)
-        told = _proofs(wire, ["l"], turn)
-        if told and told[0] in _right(script):
+                _type(wire, f"{name}={piece}", turn)
+        _type(wire, f"l=$(echo {''.join(f'$l{index}' for index in range(len(names)))}|{decode})", turn)
+        told = _proofs(wire, [f"{{{NESTED}}}$l"], turn)  # if that came garbled, the shell would not end with us
+        if told and told[0] in _right("1" + script):
             return True
-        for quote in "'\"":  # one may be open; where none is, this is a comment
-            _type(wire, f"#{quote}", turn)
-        told = _proofs(wire, names, turn)
+        told = _proofs(wire, names, turn) if told is not None else None
+        if told is None or not wrong:  # what asked came garbled, too, and waits for the rest of itself: begin anew
+            return False
         wrong = {name for name, piece, one in zip(names, pieces, told, strict=False) if one not in _right(piece)}
         wrong.update(names[len(told) :])
     return False
+
+
+def encoded(script: str) -> tuple[str, str]:
+    """The script in letters that mean nothing to a shell, and the command that makes it of them."""
+    special = sorted(set(re.sub(PLAIN, "", script)))
+    codes = [letter for letter in ascii_uppercase if letter not in script][: len(special)]
+    if "'" in special or len(codes) < len(special):
+        raise ValueError("too many signs in the script")
+    meant = "".join("\\\\" if one == "\\" else one for one in special)
+    return script.translate(str.maketrans("".join(special), "".join(codes))), f"tr {''.join(codes)} '{meant}'"
 
 
 def _right(text: str) -> tuple[str, str]:
@@ -81,23 +97,29 @@ def _right(text: str) -> tuple[str, str]:
     return f"{cksum(text.encode())} {len(text)}", f"- {len(text)}"
 
 
-def _proofs(wire: Wire, names: list[str], turn: int) -> list[str]:
-    """Of each variable its checksum and length, as the device sees it; fewer if they could not be heard."""
+def _proofs(wire: Wire, names: list[str], turn: int) -> list[str] | None:
+    """Of each variable its checksum and length, as the device sees it; None: no answer was heard."""
     values = " ".join(f'"${name}"' for name in names)
     for proof in ('printf %s "$i"|cksum', "echo - ${#i}"):
-        numbers = _ask(wire, f"for i in {values};do {proof};done", turn).split()
+        answer = _ask(wire, f"for i in {values};do {proof};done", turn)
+        if answer is None:
+            return None
+        numbers = answer.split()
         if numbers:
             return [" ".join(numbers[at : at + 2]) for at in range(0, len(numbers), 2)]
     return []
 
 
-def _ask(wire: Wire, command: str, turn: int) -> str:
-    """What the command prints, on one line; empty if that was not heard."""
-    number = 10_000_000 + int.from_bytes(os.urandom(3), "little")
-    answer = re.compile(rb"%d=([-0-9 ]*)=" % number)
-    _type(wire, f"echo $(expr {number + 7} - 7)=$({command})=", turn)
-    found = answer.search(listen(wire, ANSWER_S, answer.search))
-    return found[1].decode() if found else ""
+def _ask(wire: Wire, command: str, turn: int) -> str | None:
+    """What the command prints, on one line; None: it was not heard."""
+    for _ in range(QUESTIONS):
+        number = 10_000_000 + int.from_bytes(os.urandom(3), "little")
+        answer = re.compile(rb"%d=([-0-9 ]*)=" % number)
+        _type(wire, f"echo $(expr {number + 7} - 7)=$({command})=", turn)
+        found = answer.search(listen(wire, ANSWER_S, answer.search))
+        if found:
+            return found[1].decode()
+    return None
 
 
 def _type(wire: Wire, line: str, turn: int) -> None:

@@ -16,11 +16,13 @@ from collections.abc import Callable
 from lastgasp.pull.console import Credentials, ShellError, last_words
 from lastgasp.pull.wires import Wire
 
-KILL_LINE, CTRL_C, ENTER = b"\x15", b"\x03", b"\r"
+# Thrown away is thrown away: more than once, for a line that loses one of them would have the rest run.
+KILL_LINE, CTRL_C, ENTER = b"\x15\x15\x15", b"\x03", b"\r"
 LOGIN_S = 60.0  # from the first question to a shell; login(1) waits 3 s after a wrong password
 ANSWER_S = 3.0  # for an answer to one question; a device that swaps takes its time
 QUIET_S = 0.5  # after which nothing more is taken to come
 LOGIN_ANSWER_S = 10.0  # for login(1) and the shell's start
+SAID_S = 1.5  # after the last of what login(1) or the shell said, where no prompt is recognised
 KEPT = 8192  # bytes that are looked at
 # A prompt stands at the end, but for what the kernel writes behind it.
 AT_END = rb"[ \t]*(?:$|[\r\n]*\[)"
@@ -33,9 +35,9 @@ CONTINUES = re.compile(rb"[\r\n]> ?$")  # the shell wants the rest of a command:
 BOOT_LOADER = re.compile(rb"[\r\n](?:=>|U-Boot>|barebox\S* ?\S*|[A-Za-z0-9_-]{1,12} ?#>) ?$")
 
 
-def reach(wire: Wire, credentials: Credentials, interrupt: bool = False, patience_s: float = LOGIN_S) -> bool:
+def reach(wire: Wire, credentials: Credentials, interrupt: bool = False) -> bool:
     """Until a shell answers; returns whether we had to log in. Raises ShellError, WireError."""
-    until = time.monotonic() + patience_s
+    until = time.monotonic() + LOGIN_S
     heard, said_name, said_password = b"", False, False
     if interrupt:
         wire.write(CTRL_C)
@@ -50,11 +52,11 @@ def reach(wire: Wire, credentials: Credentials, interrupt: bool = False, patienc
                 raise _refused(wire, credentials)
             wire.write(credentials.login.encode() + ENTER)
             said_name = True
-            seen = listen(wire, LOGIN_ANSWER_S, lambda text: PASSWORD.search(text) or PROMPT.search(text))
+            seen = _answer(wire, PASSWORD, credentials.login.encode())
             if PASSWORD.search(seen):
                 wire.write(credentials.password() + ENTER)
                 said_password = True
-                seen = listen(wire, LOGIN_ANSWER_S, lambda text: REFUSED.search(text) or PROMPT.search(text))
+                seen = _answer(wire, REFUSED)
                 if REFUSED.search(seen):
                     raise _refused(wire, credentials)
         elif PASSWORD.search(seen):  # somebody's login, half done: nothing was sent, so it starts over
@@ -75,6 +77,21 @@ def proved(wire: Wire) -> bool:
     answer = b"%d" % number
     wire.write(b" expr %d - 7" % (number + 7) + ENTER)
     return answer in listen(wire, ANSWER_S, lambda seen: answer in seen)
+
+
+def _answer(wire: Wire, expected: re.Pattern[bytes], echo: bytes = b"") -> bytes:
+    """What login(1) says: until what is expected, or a shell's prompt, or until it said something and fell silent.
+
+    It is silent for seconds after a wrong password, too, but then it said nothing yet. Raises WireError.
+    """
+    until = time.monotonic() + LOGIN_ANSWER_S
+    seen = b""
+    while (left := until - time.monotonic()) > 0:
+        piece = wire.read(min(left, SAID_S))
+        seen = (seen + piece)[-KEPT:]
+        if expected.search(seen) or PROMPT.search(seen) or (not piece and seen.replace(echo, b"", 1).strip()):
+            break
+    return seen
 
 
 def listen(

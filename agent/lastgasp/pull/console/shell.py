@@ -135,7 +135,7 @@ class Shell:
                 kind, _, rest = event.text.partition(b" ")
                 if kind == DONE:
                     number, _, status = rest.partition(b" ")
-                    if number == b"%d" % self._number and status.isdigit():
+                    if number == b"%d" % self._number and status.isdigit() and len(status) < DIGITS:
                         self.status = int(status)
                         return
                 elif kind == AGAIN:

@@ -37,7 +37,7 @@ def answer(facts: Facts, text: Text) -> list[str]:
         headline = why.headline(kill, text)
         found += [headline] if headline else []
         found += why.sentences(kill, text)
-        taken = why.took_much(kill, facts.span, text)
+        taken = why.took_much(kill, text)
         found += [taken] if taken else []
     if leaks:
         found.append(_leak(facts, leaks[0], text))

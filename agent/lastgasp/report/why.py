@@ -8,7 +8,6 @@ from lastgasp.analysis.facts import Facts
 from lastgasp.analysis.oom.culprit import By
 from lastgasp.analysis.oom.kills import Explanation
 from lastgasp.analysis.shape.verdict import Shape
-from lastgasp.analysis.times import Span
 from lastgasp.report import advice as advised
 from lastgasp.report import units
 from lastgasp.report.follows import Text
@@ -34,7 +33,7 @@ def headline(one: Explanation, text: Text) -> str | None:
     return filled(one.report, one.choice, one.cause, one.culprit, text)
 
 
-def took_much(one: Explanation, span: Span, text: Text) -> str | None:
+def took_much(one: Explanation, text: Text) -> str | None:
     """Who else took much memory in the time before; None: nobody."""
     before, culprit = one.before, one.culprit
     if before is None:

@@ -62,7 +62,8 @@ def _told(path: str) -> Iterator[None]:
 def _load_folder(path: str) -> list[Recording]:
     found = []
     files, closed = below(path)
-    for _, why in closed:
+    if closed:
+        _, why = closed[0]
         raise LoadError(why)
     for one in files:
         with _told(one), opened(one) as file:

@@ -35,10 +35,7 @@ def answer(compared: Comparison, text: Text) -> list[str]:
         found.append(f"{_phrase(worse[0], compared, text)}{kills}.")
         found += [f"{_phrase(one, compared, text)}." for one in worse[1:NAMED]]
         if worse[NAMED:]:
-            rest = len(worse) - NAMED
-            found.append(
-                f"{units.count(rest, 'more program')} {'needs or leaks' if rest == 1 else 'need or leak'} more."
-            )
+            found.append(_others(len(worse) - NAMED, "more"))
     elif compared.more_kills:
         found.append(f"{_more_kills(compared)}.")
     found += _machine(compared)
@@ -52,16 +49,18 @@ def answer(compared: Comparison, text: Text) -> list[str]:
     if better:
         found.append(f"{_phrase(better[0], compared, text)}.")
         if better[1:]:
-            rest = len(better) - 1
-            found.append(
-                f"{units.count(rest, 'more program')} {'needs or leaks' if rest == 1 else 'need or leak'} less."
-            )
+            found.append(_others(len(better) - 1, "less"))
     if not found:
         found.append(_nothing(compared))
     elif not worse and not any(item.worse for item in compared.machine):
         found.insert(1 if compared.more_kills else 0, _none_worse(compared))
     doubt = _doubt(compared)
     return [*found, doubt] if doubt else found
+
+
+def _others(number: int, way: str) -> str:
+    """3 more programs need or leak less."""
+    return f"{units.count(number, 'more program')} {'needs or leaks' if number == 1 else 'need or leak'} {way}."
 
 
 def _nothing(compared: Comparison) -> str:

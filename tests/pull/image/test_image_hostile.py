@@ -20,7 +20,7 @@ from lastgasp.pull.image.ubifs import HEADER
 from lastgasp.pull.image.ubifs import MAGIC as UBIFS_MAGIC
 
 AGENT = str(Path(__file__).parents[3] / "agent")
-ROUNDS = 300 if os.environ.get("LASTGASP_LONG") else 10
+ROUNDS = 300 if os.environ.get("LASTGASP_LONG") else 6
 RINGS = {"ring": recording()[: 64 << 10], "large": written(16384, slots=32, ring_id=2, blocks=36, early=False)}
 WRITTEN = {data for ring in RINGS.values() for by_write in versions(ring).values() for data in by_write.values()}
 MAGICS = (b"lastgasp", b"UBI#", b"UBI!", UBIFS_MAGIC, *Jffs2("<").magics, *Jffs2(">").magics, b"\x53\xef")

@@ -20,7 +20,7 @@ LEAST, MOST = 64, 6  # parts of a page that a spare area is at least, at most
 # Tried first, and taken where others fit as many samples, for few samples do not tell all sizes apart.
 USUAL = ((512, 16), (2048, 64), (2048, 128), (4096, 128), (4096, 224), (4096, 256), (8192, 448), (8192, 640))
 KEPT = 32  # samples
-FEW = 12  # of them that all sizes are tried on
+FEW = 8  # of them that all sizes are tried on
 
 Check = Callable[[bytes], bool]
 Sample = tuple[int, int, Check, bytes]  # offset, bytes at most, is it valid? what stands there in the dump

@@ -12,6 +12,7 @@ from lastgasp.analysis.runs import runs
 from lastgasp.timeline.load import load
 from lastgasp.timeline.model import Recording
 from scene import Scene
+from stories import promises_run_out
 
 
 @pytest.fixture
@@ -111,12 +112,7 @@ def test_nor_one_with_memory_left_or_without_a_sample(scene: Scene, tmp_path: Pa
 
 
 def test_a_promise_at_its_limit_is_a_refusal_with_the_memory_that_was_free(scene: Scene) -> None:
-    scene.meminfo["Committed_AS"] = 10_000
-    restarted(scene, {"vm.overcommit_memory": "2", "vm.overcommit_ratio": "50"})
-    scene.run(200, b"sensord", lambda t: 900 + 400 * t)
-    for n in range(40):
-        scene.meminfo["Committed_AS"] = min(10_000 + 800 * n, 32_700)
-        scene.record(1)
+    promises_run_out(scene)
     (refusal,) = refused(scene)
     assert refusal.limit_bytes == 32_768 << 10
     assert refusal.committed_bytes == 32_700 << 10
@@ -126,12 +122,7 @@ def test_a_promise_at_its_limit_is_a_refusal_with_the_memory_that_was_free(scene
 
 
 def test_who_took_the_promises_and_ended_by_it_is_named(scene: Scene) -> None:
-    scene.meminfo["Committed_AS"] = 10_000
-    restarted(scene, {"vm.overcommit_memory": "2", "vm.overcommit_ratio": "50"})
-    scene.run(200, b"sensord", lambda t: 900 + 400 * t)
-    for n in range(40):
-        scene.meminfo["Committed_AS"] = min(10_000 + 800 * n, 32_700)
-        scene.record(1)
+    promises_run_out(scene)
     scene.end(200, 1)
     scene.meminfo["Committed_AS"] = 10_000
     scene.record(5)

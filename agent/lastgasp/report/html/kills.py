@@ -13,6 +13,7 @@ from lastgasp.oom.report import Killer, Report
 from lastgasp.report import units
 from lastgasp.report.html.cells import number, size
 from lastgasp.report.html.markup import Markup, tag
+from lastgasp.report.html.table import scrolled, table
 from lastgasp.report.oom.page import next_steps, sentences
 from lastgasp.report.oom.recorded import Recorded
 from lastgasp.report.oom.words import kb, who
@@ -114,20 +115,8 @@ def _table(choice: Choice) -> list[Markup]:
     more = len(choice.ranking) - len(shown)
     if more:
         caption += f" {more:,} more processes are left out."
-    table = tag(
-        "div",
-        tag(
-            "table",
-            tag("thead", tag("tr", [tag("th", head, scope="col") for head in heads])),
-            tag("tbody", [_row(choice, entry, entry.pid in killed) for entry in shown]),
-            class_="tasks",
-        ),
-        class_="scroll",
-        tabindex=0,
-        role="group",
-        aria_label="Task table at the kill",
-    )
-    return [tag("p", caption, class_="note"), table]
+    rows = [_row(choice, entry, entry.pid in killed) for entry in shown]
+    return [tag("p", caption, class_="note"), scrolled(table(heads, rows, "tasks"), "Task table at the kill")]
 
 
 def _killed(choice: Choice) -> set[int | None]:

@@ -10,6 +10,7 @@ from lastgasp.report import counts, units
 from lastgasp.report.follows import phrase, told
 from lastgasp.report.html.cells import rate, size, sparkline
 from lastgasp.report.html.markup import Markup, tag
+from lastgasp.report.html.table import scrolled, table
 from lastgasp.report.package import package
 from lastgasp.report.places import since
 from lastgasp.report.sure import SURE
@@ -29,24 +30,11 @@ def section(facts: Facts) -> Markup:
     rest += f" {programs.too_short:,} seen too briefly to tell."
     if programs.changed > len(facts.growth):
         rest += f" The {len(facts.growth)} that moved most are shown."
-    table = tag(
-        "div",
-        tag(
-            "table",
-            tag("thead", tag("tr", [tag("th", head, scope="col") for head in HEADS])),
-            tag("tbody", rows),
-            class_="leaks",
-        ),
-        class_="scroll",
-        tabindex=0,
-        role="group",
-        aria_label="Table of programs that grew",
-    )
     return tag(
         "section",
         tag("h3", "Who grew"),
         tag("p", CAPTION, class_="note") if rows else None,
-        table if rows else None,
+        scrolled(table(HEADS, rows, "leaks"), "Table of programs that grew") if rows else None,
         tag("p", rest if programs.total else "Unknown: the recording knows no process.", class_="note"),
         _machine(facts, seconds, unit),
         _counts(facts),
@@ -127,12 +115,7 @@ def _machine(facts: Facts, seconds: int, unit: str) -> Markup | None:
             )
         )
     heads = ("the machine as a whole", "from", "to", "growth", "verdict", "since")
-    return tag(
-        "table",
-        tag("thead", tag("tr", [tag("th", head, scope="col") for head in heads])),
-        tag("tbody", rows),
-        class_="machine-leaks",
-    )
+    return table(heads, rows, "machine-leaks")
 
 
 def _counts(facts: Facts) -> Markup | None:
@@ -158,9 +141,4 @@ def _counts(facts: Facts) -> Markup | None:
             )
         )
     heads = ("becomes more and more", "what", "curve", "from", "to", "growth", "verdict", "since")
-    return tag(
-        "table",
-        tag("thead", tag("tr", [tag("th", head, scope="col") for head in heads])),
-        tag("tbody", rows),
-        class_="count-leaks",
-    )
+    return table(heads, rows, "count-leaks")

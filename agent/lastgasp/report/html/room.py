@@ -9,6 +9,7 @@ from lastgasp.report import units
 from lastgasp.report.forecast import within
 from lastgasp.report.html.cells import number, rate, size
 from lastgasp.report.html.markup import Markup, tag
+from lastgasp.report.html.table import scrolled, table
 from lastgasp.report.visible import visible
 
 GROUPS = 20
@@ -82,6 +83,4 @@ def _group(group: Group) -> Markup:
 
 
 def _table(heads: tuple[str, ...], rows: list[Markup], kind: str) -> Markup:
-    head = tag("thead", tag("tr", [tag("th", head, scope="col") for head in heads]))
-    table = tag("table", head, tag("tbody", rows), class_=kind)
-    return tag("div", table, class_="scroll", tabindex=0, role="group", aria_label=heads[0])
+    return scrolled(table(heads, rows, kind), heads[0])

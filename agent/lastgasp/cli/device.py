@@ -16,7 +16,7 @@ from types import TracebackType
 
 from lastgasp.cli import pull_one
 from lastgasp.pull import PullError, target
-from lastgasp.pull.console import Credentials, ShellError
+from lastgasp.pull.console import Credentials
 from lastgasp.pull.follow import Follow
 from lastgasp.pull.identity import Identity
 from lastgasp.pull.streaming import Streaming
@@ -29,8 +29,6 @@ from lastgasp.timeline.model import Recording
 LOOK_S = 0.2
 QUIET_S = 3.0  # beyond the interval; then it is told that nothing comes
 AGAIN_S = (2, 5, 10, 20, 30)  # the waits between tries, the last one for ever
-USELESS = 60  # pieces in a row: the stream is asked for anew, in shorter frames
-MOST_HALVINGS = 2
 END_S = 20.0  # for the thread, to give the console back
 
 
@@ -53,7 +51,6 @@ class Device:
         self._broken = ""  # why; "": it is not
         self._again_s = 0.0  # when it is tried again
         self._came_s = time.monotonic()  # when the last piece came
-        self._halvings = 0
         self._ending = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -98,16 +95,16 @@ class Device:
         with self._lock:
             broken, again_s, came_s, lost = self._broken, self._again_s, self._came_s, self._follow.lost
         host = visible(self._identity.host) if self._identity is not None else "?"
-        head = f"{host} ({visible(self._options.target)}): "
-        silent = units.clock(int(now - came_s) * 1000)
+        where = f" ({visible(self._options.target)})"  # behind the rest: it may be long
+        silent = units.duration(int(now - came_s) * 1000)
         if broken:
             left = max(0, round(again_s - now))
             when = f"trying again in {left} s" if left else "trying again"
-            return [(f"{head}BROKEN, {when}; this was {silent} ago", "bad"), (f"  {broken}", "bad")]
+            return [(f"{host}: BROKEN, {when}; this was {silent} ago{where}", "bad"), (f"  {broken}", "bad")]
         if now - came_s > self._options.interval / 1000 + QUIET_S:
-            return [(f"{head}nothing for {silent}", "bad")]
-        bad = f"; the line has lost {units.count(lost, 'sample')}" if lost else ""
-        return [(f"{head}live, {units.duration(self._options.interval)}{bad}", "head")]
+            return [(f"{host}: nothing for {silent}{where}", "bad")]
+        bad = f", {units.count(lost, 'sample')} lost on the line" if lost else ""
+        return [(f"{host}: live, {units.duration(self._options.interval)}{bad}{where}", "head")]
 
     @property
     def broken(self) -> str:
@@ -115,12 +112,18 @@ class Device:
         with self._lock:
             return self._broken
 
+    @property
+    def lost(self) -> int:
+        """Pieces that never came, or not whole."""
+        with self._lock:
+            return self._follow.lost
+
     # -- the thread --------------------------------------------------------------------------------------
 
     def _connected(self, again: bool = False) -> tuple[Streaming, str]:
         """A device that listens, and the path of its agent. Raises PullError."""
         options = self._options
-        line = self._line = Streaming(target.wire(options.target, options.baud, again)(), self._halvings)
+        line = self._line = Streaming(target.wire(options.target, options.baud, again)())
         try:
             if self._ending.is_set():
                 line.stop()
@@ -161,21 +164,19 @@ class Device:
                 return
             with self._lock:
                 longer = self._follow.take(frame)
-                useless = self._follow.wasted
                 if longer:
                     self._came_s = time.monotonic()
                     mended, self._broken = self._broken, ""
             if longer and mended:
-                self._tell("live again")
-            if useless > USELESS:
-                self._halvings = min(self._halvings + 1, MOST_HALVINGS)
-                raise ShellError(f"{self._options.target}: too much is lost on the line; asking for shorter frames")
+                self._tell(f"{visible(self._options.target)}: live again")
 
     def _break(self, why: str, wait_s: float) -> None:
+        for name in (self._options.target, self._line.wire.name if self._line is not None else ""):
+            why = why.removeprefix(f"{name}: ")
         with self._lock:
             self._broken = visible(why)
             self._again_s = time.monotonic() + wait_s
-        self._tell(f"{visible(why)}; trying again in {wait_s:.0f} s")
+        self._tell(f"{visible(self._options.target)}: {visible(why)}; trying again in {wait_s:.0f} s")
         self._ending.wait(wait_s)
 
 

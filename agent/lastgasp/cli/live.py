@@ -12,6 +12,8 @@ from lastgasp.analysis.replay import Replay
 from lastgasp.cli import full_screen, pull, show
 from lastgasp.cli.device import LOOK_S, Device
 from lastgasp.pull import PullError, target
+from lastgasp.report import units
+from lastgasp.report.visible import visible
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
@@ -59,6 +61,8 @@ def run(options: argparse.Namespace) -> int:
         if once:
             if not show.samples(options, device, LOOK_S, FIRST_S + 2 * options.interval / 1000):
                 raise PullError(f"{options.target}: no sample came: {device.broken or 'nothing was sent'}")
+            if device.lost:
+                _complain(f"{visible(options.target)}: {units.count(device.lost, 'sample')} lost on the line")
             return 0
         return _interact(options, device)
 
@@ -67,7 +71,7 @@ def _interact(options: argparse.Namespace, device: Device) -> int:
     until_s = time.monotonic() + FIRST_S + options.interval / 1000
     while (recording := device.recording()) is None:
         if device.broken or time.monotonic() > until_s:
-            raise PullError(device.broken or f"{options.target}: no sample came")
+            raise PullError(f"{options.target}: {device.broken or 'no sample came'}")
         time.sleep(LOOK_S)
     return show.interact(show.shown(recording, Replay(recording), options, live=True), device)
 

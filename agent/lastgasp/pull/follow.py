@@ -36,7 +36,7 @@ class Follow:
         self.limit = limit
         self.pieces = 0  # that were taken
         self.lost = 0  # pieces that never came, or of which parts did not
-        self.wasted = 0  # in a row, that came and could not be used
+        self.wasted = 0  # that came and could not be used
         self._blocks: list[_Block] = []
         self._size = 0  # bytes of them
         self._place = Place(int.from_bytes(os.urandom(8), "little"), 1, 0, 0, 0)
@@ -47,7 +47,7 @@ class Follow:
     def begin(self) -> None:
         """Another stream begins, from piece 0."""
         self._parts = Parts()
-        self._next = self.wasted = 0
+        self._next = 0
         self._miss()
 
     @property
@@ -80,7 +80,6 @@ class Follow:
             self.wasted += 1
             return False
         self.pieces += 1
-        self.wasted = 0
         return True
 
     def _miss(self) -> None:

@@ -18,7 +18,6 @@ from lastgasp.pull.from_agent import USAGE
 from lastgasp.pull.identity import Identity, about, quoted
 from lastgasp.pull.session import CONSOLE, PIPE
 from lastgasp.pull.wires import Wire
-from lastgasp.ring import frames
 
 # On a serial line nobody can tell that we are gone: there the stream ends by itself, and is asked for again.
 CONSOLE_SPAN, PIPE_SPAN = "10m", "1d"
@@ -29,11 +28,9 @@ SETTLED_S, BOOT_S = 8.0, 90.0  # a console that says nothing for so long does no
 class Streaming:
     """One connection. Use it in a ``with``; it closes the wire."""
 
-    def __init__(self, wire: Wire, halvings: int = 0) -> None:
-        """``halvings``: how often frames shall be half as long, for a line that loses many."""
-        base, size = CONSOLE if wire.console else PIPE
+    def __init__(self, wire: Wire) -> None:
         self.wire = wire
-        self.shell = Shell(wire, base, max(frames.LEAST_DATA, size >> halvings))
+        self.shell = Shell(wire, *(CONSOLE if wire.console else PIPE))
         self._stopping = self._leaving = self._closed = False
         self._streams = False  # the agent there is at it
         wire.halted = lambda: self._stopping and not self._leaving

@@ -73,11 +73,11 @@ class Descriptors:
         """What came, at the latest after so many seconds; b"": nothing. Raises WireError."""
         until = time.monotonic() + timeout_s
         while True:
+            if self.halted():  # also where a device sends without end
+                raise WireError(f"{self.name}: stopped")
             left = max(until - time.monotonic(), 0)
             if select.select([self.reading], [], [], min(left, LOOK_S))[0]:
                 break
-            if self.halted():
-                raise WireError(f"{self.name}: stopped")
             if left <= LOOK_S:
                 return b""
         try:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 
 from lastgasp.oom.overcommit import Answer
 from lastgasp.oom.what_if import Caveat, Change, Outcome
 from lastgasp.report import units
 from lastgasp.report.oom.page import Explained, when
+from lastgasp.report.oom.several import BRIEF_FROM, BRIEF_SHOWN, divider, shortened
 from lastgasp.report.oom.words import Text, kb, who
-from lastgasp.report.screen import WIDTH, Screen
+from lastgasp.report.screen import Screen
 
 KILLS_SHOWN = 8
-BRIEF_FROM = 3  # so many reports: below, all are told whole
-BRIEF_SHOWN = 12  # of those that repeat one
 TOO_MUCH = 0.5  # of all memory, held by those who may not be killed
 Told = tuple[Explained, Outcome | None]
 
@@ -67,42 +67,34 @@ def sentence(found: Explained, outcome: Outcome | None, text: Text) -> str:
 
 def draw_all(screen: Screen, outcomes: Sequence[Told]) -> None:
     """Each report with the change; what repeats the one before it in a line or two."""
-    place = 0
     told: dict[tuple[Caveat, ...], int] = {}  # from which event on
-    while place < len(outcomes):
-        last = place
-        outcome = outcomes[place][1]
-        while len(outcomes) >= BRIEF_FROM and last + 1 < len(outcomes) and _alike(outcomes[last + 1], outcomes[place]):
-            last += 1
+    for (number, (found, outcome)), *others in _runs(outcomes):
         screen.line()
         if len(outcomes) > 1:
-            screen.line(f"EVENT {place + 1} OF {len(outcomes)} ".ljust(WIDTH, "-"), "head")
-        number = told.setdefault(outcome.caveats, place + 1) if outcome is not None else place + 1
-        draw(screen, *outcomes[place], None if number == place + 1 else number)
-        if last > place:
-            which = f"EVENTS {place + 2} TO {last + 1}" if last > place + 1 else f"EVENT {last + 1}"
+            divider(screen, number, number, len(outcomes))
+        caveats_of = told.setdefault(outcome.caveats, number) if outcome is not None else number
+        draw(screen, found, outcome, None if caveats_of == number else caveats_of)
+        if others:
             screen.line()
-            screen.line(f"{which} OF {len(outcomes)} ".ljust(WIDTH, "-"), "head")
-            screen.line(f"The same as in event {place + 1}:")
-            _brief(screen, outcomes[place + 1 : last + 1], place + 2)
-        place = last + 1
+            divider(screen, others[0][0], others[-1][0], len(outcomes))
+            screen.line(f"The same as in event {number}:")
+            _brief(screen, others)
 
 
-def _brief(screen: Screen, outcomes: Sequence[Told], first: int) -> None:
-    left_out = len(outcomes) - BRIEF_SHOWN
-    for number, (found, outcome) in enumerate(outcomes, first):
-        place = number - first
-        if left_out > 1 and BRIEF_SHOWN // 2 <= place < len(outcomes) - BRIEF_SHOWN // 2:
-            if place == BRIEF_SHOWN // 2:
-                screen.line(f"  … {left_out:,} more; --json tells of them", "dim")
-            continue
+def _runs(outcomes: Sequence[Told]) -> Iterator[list[tuple[int, Told]]]:
+    """Each with its number; those after one another whose answers are the same but for pids and sizes together."""
+    numbered = list(enumerate(outcomes, 1))
+    if len(outcomes) < BRIEF_FROM:
+        yield from ([one] for one in numbered)
+        return
+    for _, alike in groupby(numbered, lambda one: _kind(*one[1])):
+        yield list(alike)
+
+
+def _brief(screen: Screen, outcomes: Sequence[tuple[int, Told]]) -> None:
+    for number, (found, outcome) in shortened(screen, outcomes, BRIEF_SHOWN, end="; --json tells of them"):
         said = sentence(found, outcome, screen.text)
         screen.wrap(f"{when(found.report, screen)}  {said}", f"  {f'{number:>2}  '}", "      ")
-
-
-def _alike(one: Told, other: Told) -> bool:
-    """Is the answer the same but for pids and sizes?"""
-    return _kind(*one) == _kind(*other)
 
 
 def _kind(found: Explained, outcome: Outcome | None) -> tuple[object, ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 
 from lastgasp.analysis.facts import EXPLAINED
 from lastgasp.analysis.leading import leading
@@ -18,12 +19,11 @@ from lastgasp.report import units
 from lastgasp.report.oom import series as oom_series
 from lastgasp.report.oom.headline import filled
 from lastgasp.report.oom.page import Explained, draw, next_steps, refusals, when
+from lastgasp.report.oom.several import BRIEF_FROM, BRIEF_SHOWN, divider, shortened
 from lastgasp.report.oom.words import Text, kb, short_case, who
-from lastgasp.report.screen import WIDTH, Screen
+from lastgasp.report.screen import Screen
 
 TABLE_SHOWN = 40
-BRIEF_FROM = 3  # so many events: below, all are told whole
-BRIEF_SHOWN = 12  # on one page
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ def draw_all(screen: Screen, found: Sequence[Explained], whole: bool) -> None:
     shown: list[tuple[int, list[str]]] = []  # whole, and what they say to do
     for page in pages:
         screen.line()
-        _headline(screen, page, len(events))
+        divider(screen, page.first + 1, page.last + 1, len(events))
         if page.brief and events[page.first].report.refusal is not None:
             refusals(screen, events[page.first : page.last + 1])
         elif page.brief:
@@ -74,11 +74,6 @@ def draw_all(screen: Screen, found: Sequence[Explained], whole: bool) -> None:
         screen.line("What repeats is told in brief: --all tells every event whole.", "dim")
 
 
-def _headline(screen: Screen, page: Page, count: int) -> None:
-    which = f"EVENTS {page.first + 1} TO {page.last + 1}" if page.first != page.last else f"EVENT {page.first + 1}"
-    screen.line(f"{which} OF {count} ".ljust(WIDTH, "-"), "head")
-
-
 def _kind(one: Explained) -> tuple[object, ...]:
     holder = one.cause.holder
     return one.cause.case, inner(one.cause), holder.name if holder else None, one.report.panic is not None
@@ -89,11 +84,9 @@ def _pages(events: Sequence[Explained], whole: bool) -> list[Page]:
     if whole:
         return [Page(place, place, False) for place in range(len(events))]
     pages: list[Page] = []
-    start = 0
-    for place in range(1, len(events) + 1):
-        if place < len(events) and _kind(events[place]) == _kind(events[start]):
-            continue
-        last = place - 1
+    for _, alike in groupby(range(len(events)), lambda place: _kind(events[place])):
+        start, *others = alike
+        last = others[-1] if others else start
         if events[start].report.refusal is not None:
             pages.append(Page(start, last, last > start))
         else:
@@ -103,18 +96,13 @@ def _pages(events: Sequence[Explained], whole: bool) -> list[Page]:
                 pages.append(Page(start + 1, end, len(events) >= BRIEF_FROM))
             if last > end and last > start:
                 pages.append(Page(last, last, False))
-        start = place
     return pages
 
 
 def _brief(screen: Screen, events: Sequence[Explained], page: Page) -> None:
     """One paragraph each."""
     screen.line(f"The same as in event {page.first}:")
-    places = list(range(page.first, page.last + 1))
-    left_out = len(places) - BRIEF_SHOWN
-    for place in places if left_out <= 1 else [*places[: BRIEF_SHOWN // 2], *places[-BRIEF_SHOWN // 2 :]]:
-        if left_out > 1 and place == places[-BRIEF_SHOWN // 2]:
-            screen.line(f"  … {left_out:,} more", "dim")
+    for place in shortened(screen, range(page.first, page.last + 1), BRIEF_SHOWN):
         one, before = events[place], events[place - 1]
         victim = one.choice.victim
         killed = f"killed {who(victim.name, victim.pid, screen.text)}" if victim is not None else "nobody killed"
@@ -146,11 +134,7 @@ def _summary(screen: Screen, events: Sequence[Explained], together: Series) -> N
     for sentence in oom_series.sentences(together, screen.text, leakers):
         screen.wrap(sentence, "", "")
     screen.heading(" #   when                 whom                    why")
-    shown = list(enumerate(events, 1))
-    left_out = len(shown) - TABLE_SHOWN
-    for number, found in shown if left_out <= 1 else [*shown[: TABLE_SHOWN // 2], *shown[-TABLE_SHOWN // 2 :]]:
-        if left_out > 1 and number == len(shown) - TABLE_SHOWN // 2 + 1:
-            screen.line(f"     … {left_out:,} more", "dim")
+    for number, found in shortened(screen, list(enumerate(events, 1)), TABLE_SHOWN, "     "):
         victim = found.choice.victim
         name = who(victim.name, victim.pid or None, screen.text) if victim else "nobody"
         if found.report.panic is not None:

@@ -7,7 +7,7 @@ import unicodedata
 
 import pytest
 
-from lastgasp.report.visible import columns, fit, pad, visible
+from lastgasp.report.visible import columns, fit, fit_end, pad, visible
 
 
 @pytest.mark.parametrize(
@@ -83,3 +83,11 @@ def test_a_text_fits_exactly_and_is_filled_up(text: str, width: int) -> None:
         assert shown.rstrip() == text
     else:
         assert "…" in shown
+
+
+@pytest.mark.parametrize("width", range(1, 12))
+@pytest.mark.parametrize("text", ["", "abc", "日本語日本語", "a日b本c語", "abcdefghijklmnop"])
+def test_the_end_of_a_text_is_as_long_as_fits(text: str, width: int) -> None:
+    end = fit_end(text, width)
+    assert text.endswith(end) and columns(end) <= width
+    assert end == text or columns(text[-len(end) - 1 :]) > width

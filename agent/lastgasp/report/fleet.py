@@ -16,7 +16,7 @@ from lastgasp.report.as_json import plain
 from lastgasp.report.forecast import SOON_MS, within
 from lastgasp.report.oom.words import SHORT
 from lastgasp.report.screen import WIDTH, Screen
-from lastgasp.report.visible import columns, visible
+from lastgasp.report.visible import columns, fit_end, visible
 
 FORMAT = 1
 NAMED = 4  # files that are no recording, and copies
@@ -214,12 +214,7 @@ def _runs_out(screen: Screen, fleet: Fleet, labels: dict[int, str]) -> None:
 
 def _tail(screen: Screen, label: str, width: int) -> str:
     """The end of a path: what tells files of many folders apart."""
-    if columns(label) <= width:
-        return label
-    dots = "…" if screen.unicode else "~"
-    while columns(label) > width - 1:
-        label = label[1:]
-    return dots + label
+    return label if columns(label) <= width else screen.dots + fit_end(label, width - 1)
 
 
 def _place(name: bytes, text: Text) -> str:

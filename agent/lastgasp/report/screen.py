@@ -40,9 +40,14 @@ class Screen:
         shown = visible(raw)
         return shown if self.unicode else shown.encode("ascii", "backslashreplace").decode()
 
+    @property
+    def dots(self) -> str:
+        """What stands where something was left out."""
+        return "…" if self.unicode else "~"
+
     def fit(self, text: str, width: int) -> str:
         """Cut to a width, and filled up to it."""
-        return pad(fit(text, width, "…" if self.unicode else "~"), width)
+        return pad(fit(text, width, self.dots), width)
 
     def paint(self, text: str, role: str) -> str:
         """In the colour of its role, which is one of COLOURS."""
@@ -53,7 +58,7 @@ class Screen:
         text = text.rstrip()
         if not self.unicode:
             text = text.translate(ASCII_FOR).encode("ascii", "backslashreplace").decode()
-        text = fit(text, WIDTH, "…" if self.unicode else "~")
+        text = fit(text, WIDTH, self.dots)
         self.lines.append(self.paint(text, role) if role and text else text)
 
     def heading(self, text: str) -> None:

@@ -83,6 +83,13 @@ def fit(text: str, width: int, dots: str = "…") -> str:
     return kept + dots
 
 
+def fit_end(text: str, width: int) -> str:
+    """The end of a visible text, ``width`` columns of it at most."""
+    while columns(text) > width:
+        text = text[1:]
+    return text
+
+
 def pad(text: str, width: int) -> str:
     """Filled up with spaces to ``width`` columns."""
     return text + " " * max(0, width - columns(text))

@@ -12,7 +12,7 @@ from lastgasp.report.oom.page import Explained, sentences, stamp
 from lastgasp.report.oom.summary import reason
 from lastgasp.report.oom.words import Text, who
 from lastgasp.report.screen import Screen
-from lastgasp.report.visible import columns, fit, visible
+from lastgasp.report.visible import fit, fit_end, visible
 
 FORMAT = 1
 NAME, NAME_BEGIN = 23, 5  # columns of a file's name, and of its beginning where its middle is left out
@@ -95,14 +95,11 @@ def _names(screen: Screen, files: Sequence[bytes]) -> list[str]:
     whole = [screen.text(file) for file in files]
     cut = [screen.fit(name, NAME) for name in whole]
     seen = Counter(cut)
-    dots = "…" if screen.unicode else "~"
     found = []
     for name, short in zip(whole, cut, strict=True):
         if seen[short] > 1:
-            tail = name
-            while columns(tail) > NAME - NAME_BEGIN - 1:
-                tail = tail[1:]
-            short = screen.fit(f"{fit(name, NAME_BEGIN, '')}{dots}{tail}", NAME)
+            end = fit_end(name, NAME - NAME_BEGIN - 1)
+            short = screen.fit(f"{fit(name, NAME_BEGIN, '')}{screen.dots}{end}", NAME)
         found.append(short)
     return found
 

@@ -181,10 +181,13 @@ def main(config: "Config", words: list[str]) -> int:
     try:
         options = dump.options(words, OPTIONS)
         word, base, size = dump.form(options)
+    except (dump.Usage, ValueError) as error:
+        return complain(f"dump --follow: {error}; see --help", 2)
+    try:
         config.interval = duration(options.get("--interval", INTERVAL))
         span_ms = duration(options.get("--for", SPAN))
-    except (dump.Usage, ValueError, KeyError, OverflowError) as error:
-        return complain(f"dump --follow: {error}; see --help", 2)
+    except (ValueError, KeyError, OverflowError):
+        return complain("dump --follow: --interval and --for take a time with its unit: 500ms, 2s, 10m", 2)
     if not word:
         return complain("dump --follow: it is for a program that reads frames: --frames WORD; see --help", 2)
     if not LEAST_INTERVAL <= config.interval <= DAY:

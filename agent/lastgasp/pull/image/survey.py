@@ -15,11 +15,12 @@ from lastgasp.pull.image.nodes import LONGEST_HEADER, Nodes, Spans
 from lastgasp.pull.image.ubi import MAGIC as UBI_MAGIC
 from lastgasp.pull.image.ubi import EraseBlocks
 from lastgasp.pull.image.ubifs import Ubifs
-from lastgasp.pull.image.view import Stream, View
+from lastgasp.pull.image.view import WINDOW, Stream, View
 from lastgasp.ring.format import HEADER_SIZE, MAGIC
 from lastgasp.ring.scan import pieces
 
 MAGIC_SIZE = 4  # of all the file systems' nodes, and of UBI
+EMPTY = (bytes(WINDOW), b"\xff" * WINDOW)  # much of a dump; no magic number begins or ends so
 MOST_HEADS = 1 << 20
 Found = Callable[[int, bytes], None]
 
@@ -65,6 +66,9 @@ class Survey:
     def _look(self, offset: int, data: bytes) -> None:
         """Look for nodes in a window."""
         self._progress(offset + len(data))
+        if data in EMPTY:
+            self._tail = b""
+            return
         data = self._tail + data
         offset -= len(self._tail)
         self._tail = data[-(MAGIC_SIZE - 1) :]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import random
+import zlib
 from pathlib import Path
 
 import pytest
@@ -56,7 +57,7 @@ def test_rings_are_told_apart_and_never_mixed(dump: Path) -> None:
 def test_of_a_block_the_newest_version_counts_wherever_it_lies(dump: Path) -> None:
     ring = written(blocks=20)
     older = written(blocks=12)
-    for image in (ring + older, older + ring, ring[::1] + ring):
+    for image in (ring + older, older + ring, ring + ring):
         dump.write_bytes(image)
         _, one, blocks = only(dump)
         assert blocks == newest(image)
@@ -92,7 +93,7 @@ def test_nothing_is_found_where_nothing_is(dump: Path, size: int) -> None:
 def test_a_ring_that_was_never_written_to_and_one_of_a_later_version_are_told(dump: Path) -> None:
     block = bytearray(newest(written())[0])
     block[8] = 2
-    block[-4:] = __import__("zlib").crc32(block[:-4]).to_bytes(4, "little")
+    block[-4:] = zlib.crc32(block[:-4]).to_bytes(4, "little")
     dump.write_bytes(recording()[-40960:] + bytes(block))
     found, blocks = search(dump)
     assert (blocks, found.newer) == ({}, 1)

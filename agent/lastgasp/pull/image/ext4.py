@@ -38,7 +38,6 @@ class FileSystem:
     view: View
     start: int
     block: int  # bytes
-    blocks: int
     first_block: int
     inodes: int
     inodes_per_group: int
@@ -55,7 +54,7 @@ class FileSystem:
         data = view.read(start + SUPERBLOCK_AT, SUPERBLOCK_SIZE)
         if len(data) < SUPERBLOCK_SIZE:
             return None
-        inodes, blocks = struct.unpack_from("<II", data)
+        (inodes,) = struct.unpack_from("<I", data)
         first, log = struct.unpack_from("<II", data, 0x14)
         (per_group,) = struct.unpack_from("<I", data, 0x28)
         revision, group = struct.unpack_from("<I", data, 0x4C)[0], struct.unpack_from("<H", data, 0x5A)[0]
@@ -65,9 +64,7 @@ class FileSystem:
         good = log <= 6 and inode >= 128 and descriptor >= 32 and per_group and not incompat & INCOMPAT_META_BG
         if not good or group:  # those of other groups are copies
             return None
-        return cls(
-            view, start, 1024 << log, blocks, first, min(inodes, view.size // inode), per_group, inode, descriptor
-        )
+        return cls(view, start, 1024 << log, first, min(inodes, view.size // inode), per_group, inode, descriptor)
 
     def files(self) -> Iterator[Extents]:
         """Files in several pieces that begin like a ring. Raises OSError."""

@@ -1,8 +1,8 @@
 """A device as a recording that goes on: a thread that keeps the wire, and what came over it.
 
-Contract: the first connection is made by who enters the ``with``, so that ssh and we can ask for passwords, and what is
-wrong with it is raised. After that nothing raises: a wire that breaks is told in ``state`` and tried again until the
-end, with nobody to ask; what came before stays.
+Contract: the first connection is made by who enters the ``with``, so that ssh and we can ask for passwords. What is
+wrong before the first sample is raised. After that nothing raises: a wire that breaks is told in ``state`` and tried
+again until the end, with nobody to ask; what came before stays.
 """
 
 from __future__ import annotations
@@ -75,8 +75,10 @@ class Device:
     # -- what there is -----------------------------------------------------------------------------------
 
     def recording(self) -> Recording | None:
-        """All that is kept; None: nothing new."""
+        """All that is kept; None: nothing new. Raises PullError: it broke before there was anything."""
         with self._lock:
+            if self._broken and not self._follow.pieces:
+                raise PullError(f"{self._options.target}: {self._broken}")
             if self._follow.pieces == self._seen:
                 return None
             self._seen = self._follow.pieces
@@ -105,12 +107,6 @@ class Device:
             return [(f"{host}: nothing for {silent}{where}", "bad")]
         bad = f", {units.count(lost, 'sample')} lost on the line" if lost else ""
         return [(f"{host}: live, {units.duration(self._options.interval)}{bad}{where}", "head")]
-
-    @property
-    def broken(self) -> str:
-        """Why nothing comes; "": it does."""
-        with self._lock:
-            return self._broken
 
     @property
     def lost(self) -> int:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 FORMS = target.FORMS.rpartition(",")[0]
 FIRST_S = 60.0  # for the first sample
+NOTHING = "a shell answers there, but no sample comes from its lastgasp-agent"
 EXAMPLES = """\
 examples:
   lastgasp live root@192.0.2.7           over SSH; ? shows the keys, q ends
@@ -60,7 +61,7 @@ def run(options: argparse.Namespace) -> int:
     with Device(options, _complain if once else lambda _: None) as device:
         if once:
             if not show.samples(options, device, LOOK_S, FIRST_S + 2 * options.interval / 1000):
-                raise PullError(f"{options.target}: no sample came: {device.broken or 'nothing was sent'}")
+                raise PullError(f"{options.target}: {NOTHING}")
             if device.lost:
                 _complain(f"{visible(options.target)}: {units.count(device.lost, 'sample')} lost on the line")
             return 0
@@ -70,8 +71,8 @@ def run(options: argparse.Namespace) -> int:
 def _interact(options: argparse.Namespace, device: Device) -> int:
     until_s = time.monotonic() + FIRST_S + options.interval / 1000
     while (recording := device.recording()) is None:
-        if device.broken or time.monotonic() > until_s:
-            raise PullError(f"{options.target}: {device.broken or 'no sample came'}")
+        if time.monotonic() > until_s:
+            raise PullError(f"{options.target}: {NOTHING}")
         time.sleep(LOOK_S)
     return show.interact(show.shown(recording, Replay(recording), options, live=True), device)
 

@@ -36,7 +36,6 @@ class Follow:
         self.limit = limit
         self.pieces = 0  # that were taken
         self.lost = 0  # pieces that never came, or of which parts did not
-        self.wasted = 0  # that came and could not be used
         self._blocks: list[_Block] = []
         self._size = 0  # bytes of them
         self._place = Place(int.from_bytes(os.urandom(8), "little"), 1, 0, 0, 0)
@@ -77,7 +76,6 @@ class Follow:
         self._next += 1
         if not self._piece(data):
             self._miss()
-            self.wasted += 1
             return False
         self.pieces += 1
         return True

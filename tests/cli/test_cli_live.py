@@ -1,0 +1,362 @@
+"""The real command line of ``lastgasp live``: the real agent behind a console, a socket that breaks, and SSH."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pty
+import re
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from board import Board, without_printk
+from sshd import Sshd, agent_in, missing
+
+from lastgasp.pull.console import listener
+from terminal import PATIENCE_S, Terminal
+
+ROOT = Path(__file__).parents[2]
+# The log level of the machine that runs the tests is none of theirs.
+PROGRAM = """\
+import sys
+sys.path.insert(0, {agent!r})
+from lastgasp.pull.console import listener
+listener.STATEMENTS = {statements!r}
+from lastgasp.cli.main import main
+sys.exit(main())
+"""
+
+
+def until(seen: Callable[[], bool], what: str) -> None:
+    end = time.monotonic() + PATIENCE_S
+    while not seen():
+        assert time.monotonic() < end, what
+        time.sleep(0.05)
+
+
+@pytest.fixture
+def board(tmp_path: Path) -> Iterator[Board]:
+    made = Board(tmp_path)
+    undo = without_printk(made)
+    (tmp_path / "laptop.py").write_text(
+        PROGRAM.format(agent=str(ROOT / "agent"), statements=listener.STATEMENTS), encoding="utf-8"
+    )
+    undo()
+    yield made
+
+
+def live(board: Board, *words: str, path: str = "") -> subprocess.CompletedProcess[str]:
+    """Where the output is no terminal."""
+    return subprocess.run(
+        [sys.executable, str(board.folder / "laptop.py"), "live", *words],
+        env={"PATH": f"{path}:{os.environ['PATH']}", "PYTHONIOENCODING": "utf-8"},
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        timeout=120,
+        check=False,
+    )
+
+
+def at_terminal(board: Board, *words: str) -> Terminal:
+    return Terminal(board.folder, "live", *words, program=str(board.folder / "laptop.py"))
+
+
+def followers(board: Board) -> list[int]:
+    """Processes of the board's agent that stream."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            words = (path / "cmdline").read_bytes().split(b"\0")
+            if b"--follow" in words and str(board.bin / "lastgasp-agent").encode() in words:
+                found.append(int(path.name))
+    return found
+
+
+def samples(text: str) -> list[int]:
+    return [int(number) for number in re.findall(r"sample (\d+)/", text)]
+
+
+# -- a console -----------------------------------------------------------------------------------------------
+
+
+def test_a_console_is_shown_obeys_keys_and_is_given_back(board: Board) -> None:
+    """dash leaves the terminal alone at its prompt; other shells' editors change it there."""
+    with board.line("dash", baud=115200) as line:
+        before = line.settings()
+        terminal = at_terminal(board, line.path, "--interval", "500ms")
+        try:
+            terminal.until(lambda text: any(number > 3 for number in samples(text)), "four samples")
+            head = terminal.screen[0]
+            assert head == f"{os.uname().nodename}: live, 500 ms ({line.path})"
+            assert any(row.startswith("Stall memory") for row in terminal.screen)
+            (agent,) = followers(board)
+            assert Path(f"/proc/{agent}/oom_score_adj").read_text() == "1000\n"
+            assert Path(f"/proc/{agent}/comm").read_text() == "lastgasp-live\n"
+            terminal.press(b"/lastgasp-li\r")
+            terminal.sees('only "lastgasp-li": 1 of')
+            terminal.press(b"?")
+            terminal.sees("any key: back")
+            terminal.press(b"x")
+            terminal.drawn = ""
+            terminal.resize(12, 60)
+            terminal.until(lambda _: len(terminal.screen) == 12 and "LIVE" in terminal.screen[-1], "a small screen")
+            assert max(map(len, terminal.screen)) <= 60
+            terminal.press(b"\x1b[H")
+            terminal.sees("live: End follows")
+            terminal.press(b"q")
+            assert terminal.end() == 0 and terminal.restored()
+        finally:
+            terminal.close()
+        until(lambda: line.settings() == before, "the console as it was")
+        assert not followers(board)
+        assert board.printk.read_text().split() == ["7", "4", "1", "7"]
+
+
+def test_ctrl_c_gives_both_terminals_back(board: Board) -> None:
+    with board.line("dash") as line:
+        before = line.settings()
+        terminal = at_terminal(board, line.path, "--interval", "500ms")
+        try:
+            terminal.sees("LIVE")
+            terminal.press(b"\x03")
+            assert terminal.end() == 130 and terminal.restored()
+        finally:
+            terminal.close()
+        until(lambda: line.settings() == before and not followers(board), "the console as it was")
+
+
+def test_a_login_is_left_again(board: Board, tmp_path: Path) -> None:
+    (tmp_path / "password").write_text("pass word $HOME 'x'\n")
+    (tmp_path / "password").chmod(0o600)
+    with board.line("ash", login=True) as line:
+        done = live(board, line.path, "--login", "root", "--password-file", str(tmp_path / "password"), "--json")
+        assert (done.returncode, done.stderr) == (0, "")
+        until(lambda: (board.home / "logouts").exists(), "a logout")
+    assert json.loads(done.stdout)["snapshot"]["since_ms"] > 0
+
+
+class Loses:
+    """Lines of a conversation that get lost, by their numbers; of those that begin with a colon: frames and replies."""
+
+    def __init__(self, lost: range) -> None:
+        self.lost = lost
+        self.lines = 0
+        self._begins, self._skips = True, False
+
+    def __call__(self, data: bytes) -> bytes:
+        kept = bytearray()
+        for byte in data:
+            if self._begins:
+                self.lines += byte == ord(":")
+                self._skips = byte == ord(":") and self.lines in self.lost
+            self._begins = byte == ord("\n")
+            if not self._skips:
+                kept.append(byte)
+        return bytes(kept)
+
+
+def test_lost_frames_cost_samples_and_not_the_view(board: Board) -> None:
+    """Of the first key block: so there is nothing to see before the next one."""
+    loses = Loses(range(5, 7))  # behind what the listener says first
+    with board.line("ash", down=loses) as line:
+        done = live(board, line.path, "--interval", "200ms", "--json", "--rows", "0")
+    assert loses.lines > 7
+    assert done.returncode == 0, done.stderr
+    (said,) = done.stderr.splitlines()
+    assert re.fullmatch(rf"lastgasp: {line.path}: \d+ samples? lost on the line", said)
+    assert json.loads(done.stdout)["snapshot"]["since_ms"] > 0
+
+
+@pytest.mark.parametrize(
+    ("agent", "said"),
+    [
+        ("echo \"lastgasp-agent: dump: '--follow' is none of its options\" >&2; exit 2", "the agent there is too old"),
+        ("echo no memory >&2; exit 1", "no memory"),
+        ("cat /dev/urandom", "no sample comes"),
+        ("sleep 60", "no sample comes"),
+    ],
+    ids=["old", "fails", "garbage", "silent"],
+)
+def test_a_device_that_sends_no_samples_is_told_in_a_line(board: Board, agent: str, said: str) -> None:
+    board.program("lastgasp-agent", f"#!/bin/sh\n{agent}\n")
+    with board.line("ash", baud=115200) as line:
+        done = live(board, line.path, "--for", "2s")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.splitlines()[-1].startswith(f"lastgasp: {line.path}: ")
+    assert said in done.stderr and "Traceback" not in done.stderr
+
+
+def test_without_an_agent_there_it_says_that_it_needs_one(board: Board) -> None:
+    (board.bin / "lastgasp-agent").unlink()
+    with board.line("ash") as line:
+        done = live(board, line.path)
+    assert (done.returncode, done.stdout) == (1, "")
+    (said,) = done.stderr.splitlines()
+    assert "there is no lastgasp-agent on the device" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("/tmp",), "is no device"),
+        (("{folder}/laptop.py",), "is no device"),
+        (("tcp:127.0.0.1:1",), "Connection refused"),
+        (("unix:/nowhere",), "No such file"),
+        (("a b",), "is no host name"),
+    ],
+)
+def test_what_cannot_be_is_said_in_one_line(board: Board, words: tuple[str, ...], said: str) -> None:
+    done = live(board, *(word.format(folder=board.folder) for word in words))
+    assert (done.returncode, done.stdout) == (1, "")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("lastgasp: ") and said in line
+
+
+# -- a wire that breaks --------------------------------------------------------------------------------------
+
+
+class Socket:
+    """A console behind a Unix socket, as QEMU has it: a shell on a pty, and whoever connects, one after another."""
+
+    def __init__(self, board: Board) -> None:
+        self.path = board.folder / "console"
+        self.master, self.slave = pty.openpty()
+        self.shell = subprocess.Popen(
+            ["setsid", "--ctty", "busybox", "sh"],
+            stdin=self.slave,
+            stdout=self.slave,
+            stderr=self.slave,
+            env=board.environment,
+            cwd=board.home,
+        )
+        self.server = socket.socket(socket.AF_UNIX)
+        self.server.bind(str(self.path))
+        self.server.listen()
+        self.connection: socket.socket | None = None
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._carry, daemon=True)
+        self._thread.start()
+
+    def _carry(self) -> None:
+        while not self._stop.is_set():
+            ends: list[int] = [
+                self.master,
+                self.server.fileno() if self.connection is None else self.connection.fileno(),
+            ]
+            if -1 in ends:
+                self.connection = None
+                continue
+            with contextlib.suppress(OSError, ValueError):
+                ready = select.select(ends, [], [], 0.05)[0]
+                if self.master in ready:
+                    data = os.read(self.master, 4096)
+                    if self.connection is not None:
+                        self.connection.sendall(data)
+                if ends[1] in ready and self.connection is None:
+                    self.connection = self.server.accept()[0]
+                elif ends[1] in ready and self.connection is not None:
+                    data = self.connection.recv(4096)
+                    if data:
+                        os.write(self.master, data)
+                    else:
+                        self.connection.close()
+
+    def cut(self) -> None:
+        """The wire breaks."""
+        assert self.connection is not None
+        self.connection.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        self._stop.set()
+        self._thread.join()
+        self.shell.kill()
+        self.shell.wait()
+        self.server.close()
+        os.close(self.master)
+        os.close(self.slave)
+
+
+@pytest.fixture
+def console(board: Board) -> Iterator[Socket]:
+    made = Socket(board)
+    yield made
+    made.close()
+
+
+def test_a_wire_that_breaks_is_told_and_tried_again(board: Board, console: Socket) -> None:
+    """What runs on the device then is our stream still; the picture stays."""
+    terminal = at_terminal(board, f"unix:{console.path}", "--interval", "500ms")
+    try:
+        terminal.until(lambda text: any(number > 2 for number in samples(text)), "three samples")
+        (before,) = followers(board)
+        terminal.drawn = ""
+        console.cut()
+        terminal.until(lambda _: "BROKEN, trying again" in terminal.screen[0], "that it broke")
+        assert "the other end hung up" in terminal.screen[1]
+        assert any("sample" in row for row in terminal.screen), "the picture stays"
+        terminal.until(lambda _: ": live, 500 ms" in terminal.screen[0], "that it works again")
+        seen = max(samples(terminal.text))
+        terminal.until(lambda text: max(samples(text)) > seen + 1, "samples that go on")
+        assert before not in followers(board) and len(followers(board)) == 1
+        terminal.press(b"q")
+        assert terminal.end() == 0 and terminal.restored()
+    finally:
+        terminal.close()
+    until(lambda: not followers(board), "the stream's end")
+
+
+def test_a_stream_that_falls_silent_is_told(board: Board, console: Socket) -> None:
+    terminal = at_terminal(board, f"unix:{console.path}", "--interval", "500ms")
+    try:
+        terminal.sees("LIVE")
+        (agent,) = followers(board)
+        os.kill(agent, signal.SIGSTOP)
+        terminal.until(lambda _: re.search(r"nothing for \d+ s", terminal.screen[0]) is not None, "silence")
+        os.kill(agent, signal.SIGCONT)
+        terminal.until(lambda _: ": live, 500 ms" in terminal.screen[0], "that it goes on")
+        terminal.press(b"q")
+        assert terminal.end() == 0
+    finally:
+        terminal.close()
+
+
+# -- SSH -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(missing() is not None, reason=str(missing()))
+def test_over_ssh_samples_come_and_nothing_is_left_behind(board: Board, tmp_path: Path) -> None:
+    folder = tmp_path / "server"
+    folder.mkdir()
+    agent_in(folder / "device")
+    server = Sshd(folder, folder / "device")
+    try:
+        words = [f"127.0.0.1:{server.port}", "--interval", "200ms", "--for", "2s", "--json", "--rows", "0"]
+        done = live(board, *words, path=str(server.bin))
+        assert (done.returncode, done.stderr) == (0, "")
+        found = [json.loads(text) for text in re.split(r"(?m)^(?=\{)", done.stdout) if text]
+        numbers = [one["snapshot"]["sample"] for one in found]
+        assert len(numbers) > 2 and numbers == sorted(set(numbers))
+        assert found[0]["file"] == os.uname().nodename
+        mine = Path("/proc").glob("[0-9]*/cmdline")
+        until(
+            lambda: not any(b"--follow\0" in text(path) and str(folder).encode() in text(path) for path in mine), "end"
+        )
+    finally:
+        server.close()
+
+
+def text(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""

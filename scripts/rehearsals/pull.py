@@ -80,7 +80,7 @@ OWN_CASES = (
     Case("pty", "ash", EMERGENCIES, own=True),
 )
 HEAD = ("wire", "seconds", "bytes of blocks", "bytes on the wire", "asked again")
-LEFT = "ps | grep '[d]ump'; ls -A /tmp /root/.ash_history /root/.bash_history 2>/dev/null; true"
+LEFT = "ps | grep '[d]ump'; ls -A /tmp; ls -d /root/.*history 2>/dev/null; true"
 
 
 def rehearse(bench: Bench) -> int:
@@ -98,9 +98,10 @@ def _rows(bench: Bench, checks: Checks, cases: tuple[Case, ...], own: str) -> li
     """Pull all of them from one guest."""
     full = bench.file("full.ring")
     synthetic.make(str(full), FULL_BYTES, 4096)
-    setup = setup_of(bench, "pull", SETTINGS)
+    name = f"pull-{own}" if own else "pull"
+    setup = setup_of(bench, name, SETTINGS)
     setup.files.append((full, FULL_RING))
-    with wired(bench, "pull", setup, own=own) as there:
+    with wired(bench, name, setup, own=own) as there:
         there.guest.check(f"sleep {RECORD_S}", 4 * RECORD_S)
         rows = [_case(checks, there, case, full) for case in cases]
         left = there.guest.check(LEFT).split()

@@ -19,11 +19,13 @@ from pathlib import Path
 
 import pytest
 from board import Board, without_printk
+from board import missing as no_shell
 from sshd import Sshd, agent_in, missing
 
 from lastgasp.pull.console import listener
 from terminal import PATIENCE_S, Terminal
 
+pytestmark = pytest.mark.skipif(no_shell("ash") is not None, reason=str(no_shell("ash")))
 ROOT = Path(__file__).parents[2]
 # The log level of the machine that runs the tests is none of theirs.
 PROGRAM = """\

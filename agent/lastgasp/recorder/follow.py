@@ -18,6 +18,9 @@ the number of the next piece:
 
 A block's payload fits into a block of 32 KiB as it is. At a key block everything is written anew, so a reader that
 lost something goes on from there.
+
+Measured, 60 processes of which 5 (20) change, at 1 s: 810 (880) bytes of payload a sample, 320 (370) of pieces, 430
+(490) of lines in base 85. A key block's first piece takes 3.4 kB of lines (0.3 s at 115200 baud), others 100 to 170.
 """
 
 import _signal
@@ -192,16 +195,15 @@ def main(config: "Config", words: list[str]) -> int:
         return complain("dump --follow: it is for a program that reads frames: --frames WORD; see --help", 2)
     if not LEAST_INTERVAL <= config.interval <= DAY:
         return complain("dump --follow: the least --interval is 100ms, the greatest 1d", 2)
-    for number in (_signal.SIGINT, _signal.SIGTERM, _signal.SIGHUP, _signal.SIGALRM):
-        _signal.signal(number, _end)
-    protect.set_name(b"lastgasp-live")
-    protect.set_oom_score_adj(LAST_ADJ)
     fd = sys.stdout.fileno()
     try:
+        for number in (_signal.SIGINT, _signal.SIGTERM, _signal.SIGHUP, _signal.SIGALRM):
+            _signal.signal(number, _end)
+        protect.set_name(b"lastgasp-live")
+        protect.set_oom_score_adj(LAST_ADJ)
         follow(Follower(Stream(writer(fd), word.encode(), base, size, read_boot_id(b"/")), config), fd, span_ms)
     except (Ended, OSError):  # nobody wants it any more
         pass
-    posix.dup2(posix.open("/dev/null", posix.O_WRONLY), fd)  # there is nothing to flush, and nowhere to flush it to
     return 0
 
 

@@ -14,7 +14,7 @@ usage: lastgasp-agent COMMAND
   dump --follow --frames WORD [--interval 2s] [--for 10m]
                         what "lastgasp live" on a laptop asks for: new samples
                         to standard output, in lines that WORD goes into the
-                        checksums of; 60 processes take about 0.7 kB a sample
+                        checksums of; 60 processes take about 0.5 kB a sample
                         at 1 s. A process of its own: writes no file, and the
                         agent records as before
   clear --have RING:WRITES [--ring FILE]

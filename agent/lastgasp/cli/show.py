@@ -94,24 +94,38 @@ def samples(options: argparse.Namespace, source: Source, look_s: float, patience
     """
     began_s = time.monotonic()
     end_s = began_s + (options.span or 0) / 1000
-    told, written = -1, 0
+    told: tuple[bytes, int] | None = None  # boot and time of the last one
+    written = 0
     while True:
         recording = source.recording()
         if recording is not None:
-            replay = Replay(recording)
-            snapshot = Snapshots(recording).at(replay.instant)
-            if options.span is None and snapshot.since_ms is not None:
-                write(options, recording, replay, snapshot, "\n")
-                return 1
-            if options.span is not None and snapshot.at.uptime_ms != told:
-                told = snapshot.at.uptime_ms
-                written += 1
-                write(options, recording, replay, snapshot, "\n")
+            replay, snapshots = Replay(recording), Snapshots(recording)
+            if options.span is None:
+                snapshot = snapshots.at(replay.instant)
+                if snapshot.since_ms is not None:
+                    write(options, recording, replay, snapshot, "\n")
+                    return 1
+            else:
+                for place in _after(replay, told):
+                    replay.place = place
+                    write(options, recording, replay, snapshots.at(replay.instant), "\n")
+                    told = recording.boots[replay.instant.boot].boot_id, replay.instant.at_ms
+                    written += 1
         if options.span is not None and time.monotonic() >= end_s:
             return written
         if not written and patience_s is not None and time.monotonic() - began_s > patience_s:
             return 0
         time.sleep(look_s)
+
+
+def _after(replay: Replay, told: tuple[bytes, int] | None) -> range:
+    """Places of the samples that came after one; all, where that one is not kept any more."""
+    boots = replay.recording.boots
+    for place in range(len(replay.line) - 1, -1, -1):
+        boot, at_ms = replay.line[place]
+        if told is not None and boots[boot].boot_id == told[0] and at_ms <= told[1]:
+            return range(place + 1, len(replay.line))
+    return range(len(replay.line))
 
 
 def interact(top: Top, source: Source | None = None) -> int:

@@ -11,6 +11,7 @@ import contextlib
 import fcntl
 import os
 import select
+import shutil
 import struct
 import subprocess
 import termios
@@ -51,7 +52,7 @@ class Line:
         self.heard = bytearray()  # what the device was sent, as it arrived there
         self._stop = threading.Event()
         self.child = subprocess.Popen(
-            ["setsid", "--ctty", *program],
+            [shutil.which("setsid") or "setsid", "--ctty", *program],
             stdin=self.console,
             stdout=self.console,
             stderr=self.console,

@@ -11,14 +11,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from lastgasp.pull.console.cksum import cksum
+from lastgasp.pull.console import proof
 from lastgasp.ring import frames
 
 LONGEST = 20_000  # bytes of a line; what goes on for longer is none of ours
 NOISE = 2_000  # bytes that are kept
 STARTS = 32  # places in a line where something of ours may begin
-REPLY = re.compile(rb":([0-9a-f]{8}) (-|\d{1,10}) (\d{1,10}) (.*)", re.DOTALL)
-UNCHECKED = b"-"  # in place of a checksum, where the device has no cksum(1)
+REPLY = re.compile(rb":([0-9a-f]{8}) (" + proof.WORDS + rb") (.*)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +47,7 @@ class Incoming:
         self.expect(base, size)
         self.garbled = 0  # lines that began like ours and were not
         self.mended = 0
-        self.checked = True  # the device can make checksums of its replies
+        self.proof = proof.CKSUM  # what the device proves its replies with
         self._line = bytearray()
         self._cut: bytes | None = None  # the letters of a frame that ended too early
         self._noise = bytearray()
@@ -111,8 +110,8 @@ class Incoming:
         found = REPLY.fullmatch(line)
         if found is None or found[1] != self.word:
             return None
-        text = found[4] + b"\n"
-        if int(found[3]) != len(text) or (found[2] != UNCHECKED and int(found[2]) != cksum(text)):
+        said = proof.kind(found[2])
+        if said is None or found[2].decode() != proof.words(said, found[3] + b"\n"):
             return None
-        self.checked = found[2] != UNCHECKED
-        return Reply(found[4])
+        self.proof = said
+        return Reply(found[3])

@@ -14,7 +14,7 @@ writes only emergencies to its console (level 1).
 
 from __future__ import annotations
 
-from lastgasp.pull.console.cksum import cksum
+from lastgasp.pull.console import proof
 
 PATIENCE_S = 90  # for the next command
 BYE = "bye"
@@ -22,15 +22,17 @@ NESTED = "lastgasp_nested"  # set where a shell was started for us, which then e
 
 STATEMENTS = (
     "N=@word@",
-    "if command -v cksum >/dev/null;then k(){ cksum;};else k(){ echo - $(wc -c);};fi",
+    proof.FUNCTION,
     # one line of answer, with its checksum
     r'y(){ printf ":%s %s %s\n" $N "$(printf "%s\n" "$*"|k)" "$*";}',
     # run a program: what it complains of becomes an answer, too
     r'r(){ { e=$("$@" 2>&1 >&3 3>&-);s=$?;} 3>&1;[ -z "$e" ]||y err "$(echo "$e"|tail -n 3|tr "\n" " ")";return $s;}',
+    "exec 4>&1",  # the terminal, also where a command that is interrupted has another input; bash 5.2 crashes on 4<&0
     "o=$(stty -g 2>/dev/null)",
     "p=",
     "{ read -r p </proc/sys/kernel/printk;} 2>/dev/null",
-    'z(){ [ -z "$o" ]||stty $o;[ @console@ = 0 ]||[ -z "$p" ]||{ echo $p >/proc/sys/kernel/printk;} 2>/dev/null;}',
+    'z(){ [ -z "$o" ]||stty $o <&4;[ @console@ = 0 ]||[ -z "$p" ]||{ echo $p >/proc/sys/kernel/printk;} 2>/dev/null'
+    ";y bye;}",
     "trap z 0",
     'trap "exit 1" 1 2 3 15',
     "t=",
@@ -42,8 +44,8 @@ STATEMENTS = (
     r'while read -r $t c n l;do set -- $(printf "%s\n" "$n $l"|k);if [ "$1/$2" != "$c" ];then y again "$n"'
     ';elif [ "$l" = bye ];then break;else [ "$M" = "$n" ]||{ eval "$l" </dev/null;S=$?;M=$n;};y done $n $S;fi;done',
     "z",
+    "exec 4>&-",
     "trap - 0 1 2 3 15",
-    "y bye",
     'if [ -n "$@nested@" ];then exit;fi',
 )
 
@@ -57,11 +59,10 @@ def script(word: str, console: bool) -> str:
     return text
 
 
-def command_line(number: int, command: str, checked: bool) -> bytes:
-    """A command as the listener takes it; not ``checked`` where the device has no cksum(1)."""
+def command_line(number: int, command: str, kind: str) -> bytes:
+    """A command as the listener takes it; ``kind``: what the device proves with (``proof``)."""
     text = f"{number} {command}\n".encode()
-    proof = f"{cksum(text)}/{len(text)}" if checked else f"-/{len(text)}"
-    return proof.encode() + b" " + text
+    return proof.words(kind, text).replace(" ", "/").encode() + b" " + text
 
 
 def question(number: int) -> bytes:

@@ -8,16 +8,14 @@ more often it went wrong.
 
 from __future__ import annotations
 
-import os
 import re
 import time
 from collections.abc import Callable
-from string import ascii_uppercase
+from string import ascii_lowercase, ascii_uppercase
 
-from lastgasp.pull.console import Credentials, ShellError, last_words
-from lastgasp.pull.console.cksum import cksum
+from lastgasp.pull.console import Credentials, ShellError, last_words, proof
 from lastgasp.pull.console.listener import NESTED
-from lastgasp.pull.console.login import CTRL_C, ENTER, KILL_LINE, listen, proved, reach
+from lastgasp.pull.console.login import CTRL_C, ENTER, KILL_LINE, listen, proved, reach, some_number
 from lastgasp.pull.wires import Wire
 
 TRIES = 6  # from the beginning
@@ -27,7 +25,8 @@ LINE = 96  # letters of the script in a line: some shells cut lines at 1,024, so
 CHUNK, PAUSE_S = 8, 0.005  # letters at a time, where a line that was typed at once came garbled
 ANSWER_S = 3.0
 QUESTIONS = 2
-PLAIN = r"[a-zA-Z0-9./:=%_,+-]"  # mean nothing to a shell within a word
+# Mean nothing to a shell within a word, and do not become ">" where one bit is flipped, as "6", "." and ":" do.
+PLAIN = r"[a-zA-Z0-57-9/=%_,+-]"
 START_S = 8.0
 
 
@@ -64,13 +63,13 @@ def _put(wire: Wire, script: str, attempt: int) -> bool:
     """The script into the variable ``l``. False: it did not arrive."""
     coded, decode = encoded(script)
     pieces = [coded[at : at + LINE] for at in range(0, len(coded), LINE)]
-    names = [f"l{index}" for index in range(len(pieces))]
+    names = [f"l{letter}" for letter in ascii_lowercase[: len(pieces)]]
     wrong = set(names)
     for turn in range(attempt, attempt + TURNS):
         for name, piece in zip(names, pieces, strict=True):
             if name in wrong:
                 _type(wire, f"{name}={piece}", turn)
-        _type(wire, f"l=$(echo {''.join(f'$l{index}' for index in range(len(names)))}|{decode})", turn)
+        _type(wire, f"l=$(echo {''.join(f'${name}' for name in names)}|{decode})", turn)
         told = _proofs(wire, [f"{{{NESTED}}}$l"], turn)  # if that came garbled, the shell would not end with us
         if told and told[0] in _right("1" + script):
             return True
@@ -92,16 +91,16 @@ def encoded(script: str) -> tuple[str, str]:
     return script.translate(str.maketrans("".join(special), "".join(codes))), f"tr {''.join(codes)} '{meant}'"
 
 
-def _right(text: str) -> tuple[str, str]:
-    """What the device says of a variable that holds the text; the second: where it has no cksum(1)."""
-    return f"{cksum(text.encode())} {len(text)}", f"- {len(text)}"
+def _right(text: str) -> list[str]:
+    """What a device says of a variable that holds the text, one for each kind of device."""
+    return [proof.words(kind, text.encode()) for kind in (proof.CKSUM, proof.MD5, proof.LENGTH)]
 
 
 def _proofs(wire: Wire, names: list[str], turn: int) -> list[str] | None:
     """Of each variable its checksum and length, as the device sees it; None: no answer was heard."""
     values = " ".join(f'"${name}"' for name in names)
-    for proof in ('printf %s "$i"|cksum', "echo - ${#i}"):
-        answer = _ask(wire, f"for i in {values};do {proof};done", turn)
+    for says in ('printf %s "$i"|cksum', 'printf %s "$i"|md5sum|tr - 0', "echo - ${#i}"):
+        answer = _ask(wire, f"for i in {values};do {says};done", turn)
         if answer is None:
             return None
         numbers = answer.split()
@@ -113,8 +112,8 @@ def _proofs(wire: Wire, names: list[str], turn: int) -> list[str] | None:
 def _ask(wire: Wire, command: str, turn: int) -> str | None:
     """What the command prints, on one line; None: it was not heard."""
     for _ in range(QUESTIONS):
-        number = 10_000_000 + int.from_bytes(os.urandom(3), "little")
-        answer = re.compile(rb"%d=([-0-9 ]*)=" % number)
+        number = some_number()
+        answer = re.compile(rb"%d=([-0-9a-f ]*)=" % number)
         _type(wire, f"echo $(expr {number + 7} - 7)=$({command})=", turn)
         found = answer.search(listen(wire, ANSWER_S, answer.search))
         if found:

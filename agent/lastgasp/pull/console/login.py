@@ -13,8 +13,9 @@ import re
 import time
 from collections.abc import Callable
 
-from lastgasp.pull.console import Credentials, ShellError, last_words
+from lastgasp.pull.console import Credentials, ShellError, last_words, listener, proof
 from lastgasp.pull.wires import Wire
+from lastgasp.ring import frames
 
 # Thrown away is thrown away: more than once, for a line that loses one of them would have the rest run.
 KILL_LINE, CTRL_C, ENTER = b"\x15\x15\x15", b"\x03", b"\r"
@@ -30,8 +31,10 @@ LOGIN = re.compile(rb"(?:login|user ?name):" + AT_END, re.IGNORECASE)
 PASSWORD = re.compile(rb"pass(?:word|wort|wd|code|phrase)[^:\r\n]{0,60}:" + AT_END, re.IGNORECASE)
 REFUSED = re.compile(rb"login incorrect|authentication failure|permission denied|access denied", re.IGNORECASE)
 PROMPT = re.compile(rb"[\r\n][^\r\n]{0,80}[#$>%] ?(?:\x1b\[6n)?$")  # looks like a shell's: no need to wait for longer
-ABANDONED = re.compile(rb":[0-9a-f]{8} (?:\d+|-) \d+ again")  # the listener of a pull that broke off
-CONTINUES = re.compile(rb"[\r\n]> ?$")  # the shell wants the rest of a command: ours came garbled
+# The listener of a pull that broke off, and the frames that it still sends.
+ABANDONED = re.compile(rb":[0-9a-f]{8} (" + proof.WORDS + rb") again")
+FRAMES = re.compile(rb"\n:[" + re.escape(frames.DIGITS + b"/") + rb"]{60,}")
+CONTINUES = re.compile(rb"[\r\n]> ?(?:\x1b\[6n)?$")  # the shell wants the rest of a command: ours came garbled
 BOOT_LOADER = re.compile(rb"[\r\n](?:=>|U-Boot>|barebox\S* ?\S*|[A-Za-z0-9_-]{1,12} ?#>) ?$")
 
 
@@ -44,7 +47,7 @@ def reach(wire: Wire, credentials: Credentials, interrupt: bool = False) -> bool
         listen(wire, QUIET_S, quiet_s=QUIET_S)
     while time.monotonic() < until:
         wire.write(KILL_LINE + ENTER)
-        seen = listen(wire, ANSWER_S, LOGIN.search, QUIET_S)
+        seen = listen(wire, ANSWER_S, lambda text: LOGIN.search(text) or FRAMES.search(text), QUIET_S)
         if LOGIN.search(seen):
             if credentials.login is None:
                 raise ShellError(f"{wire.name}: the device asks for a login: say who with --login")
@@ -62,8 +65,12 @@ def reach(wire: Wire, credentials: Credentials, interrupt: bool = False) -> bool
         elif PASSWORD.search(seen):  # somebody's login, half done: nothing was sent, so it starts over
             listen(wire, LOGIN_ANSWER_S, LOGIN.search)
             continue
-        elif CONTINUES.search(seen) or ABANDONED.search(seen):
+        elif CONTINUES.search(seen) or FRAMES.search(seen):
             wire.write(CTRL_C)
+            listen(wire, QUIET_S, quiet_s=QUIET_S)
+        elif abandoned := ABANDONED.search(seen):
+            kind = proof.kind(abandoned[1]) or proof.LENGTH
+            wire.write(CTRL_C + KILL_LINE + listener.command_line(0, listener.BYE, kind))  # Ctrl-C may be ignored there
             listen(wire, QUIET_S, quiet_s=QUIET_S)
         heard = (heard + seen)[-KEPT:]
         if proved(wire):
@@ -73,7 +80,7 @@ def reach(wire: Wire, credentials: Credentials, interrupt: bool = False) -> bool
 
 def proved(wire: Wire) -> bool:
     """Does a POSIX shell answer? Its command holds nothing that could make it wait for more. Raises WireError."""
-    number = 10_000_000 + int.from_bytes(os.urandom(3), "little")
+    number = some_number()
     answer = b"%d" % number
     wire.write(b" expr %d - 7" % (number + 7) + ENTER)
     return answer in listen(wire, ANSWER_S, lambda seen: answer in seen)
@@ -92,6 +99,11 @@ def _answer(wire: Wire, expected: re.Pattern[bytes], echo: bytes = b"") -> bytes
         if expected.search(seen) or PROMPT.search(seen) or (not piece and seen.replace(echo, b"", 1).strip()):
             break
     return seen
+
+
+def some_number() -> int:
+    """Nobody else says it. No 6 in it, nor in what is 7 more: with one bit flipped that is a ">", and makes a file."""
+    return int("1" + "".join(str(byte % 5) for byte in os.urandom(7)) + "0")
 
 
 def listen(

@@ -16,13 +16,15 @@ from collections.abc import Iterator
 from lastgasp.pull.console import Credentials, Garbled, ShellError, last_words, listener
 from lastgasp.pull.console.incoming import Frame, Incoming, Reply
 from lastgasp.pull.console.loading import load
-from lastgasp.pull.console.login import CTRL_C, ENTER, KILL_LINE, listen, reach
+from lastgasp.pull.console.login import CTRL_C, ENTER, KILL_LINE, LOGIN, listen, reach
 from lastgasp.pull.wires import Wire, WireError
 
 SILENCE_S = 20.0  # without an event: the device is taken to be gone
 ASK_S = 1.0  # without an event, at first: then it is asked whether the command runs; Python starts in 2 s on some
 CONNECT_S = 120.0  # for ssh: somebody may be looking for a password
 BYE_S = 3.0
+LOGOUTS = 3  # tries
+EXIT = b" exit\r"  # as the device echoes it
 TRIES = 8  # of one command
 REPLIES = 10_000  # of one command; frames are no replies
 LONGEST = 4000  # bytes of a command: a terminal cuts lines of more than 4,095
@@ -44,6 +46,7 @@ class Shell:
         self._number = 0
         self._logged_in = False
         self._listening = False
+        self._running = False  # a command
 
     def __enter__(self) -> Shell:
         return self
@@ -85,22 +88,26 @@ class Shell:
         """Put the terminal and the log level back; log out if it was us who logged in. Never raises."""
         with contextlib.suppress(WireError):
             if self._listening:
-                self._listening = False
-                self._number += 1
-                self._send(listener.BYE)
-                if not self._hears((LEFT,), BYE_S) and self.wire.console:
-                    self.interrupt()
-            if self._logged_in:
+                self.interrupt(self._running)
+            for _ in range(LOGOUTS if self._logged_in else 0):
                 self._logged_in = False
                 listen(self.wire, BYE_S, quiet_s=0.2)
                 self.wire.write(KILL_LINE + b" exit" + ENTER)
-                listen(self.wire, BYE_S, quiet_s=0.2)
+                seen = listen(self.wire, BYE_S, lambda seen: EXIT in seen or LOGIN.search(seen))
+                if EXIT in seen or LOGIN.search(seen) or not seen:
+                    break
 
-    def interrupt(self) -> None:
-        """End the command that runs, and the listener with it, which puts everything back. Never raises."""
-        self._listening = False
+    def interrupt(self, runs: bool = True) -> None:
+        """End the command, if one ``runs``, and the listener, which puts everything back. Never raises."""
+        self._listening = self._running = False
         with contextlib.suppress(WireError):
-            if self.wire.console:
+            if runs and self.wire.console:
+                self.wire.write(CTRL_C)
+                if self._hears((LEFT,), BYE_S / 2):
+                    return
+            self._number += 1
+            self._send(listener.BYE)
+            if not self._hears((LEFT,), BYE_S) and self.wire.console:
                 self.wire.write(CTRL_C)
                 listen(self.wire, BYE_S, quiet_s=0.3)
 
@@ -117,6 +124,7 @@ class Shell:
         replies = 0
         resent = 0
         asked_s = ASK_S
+        self._running = True
         self._send(command)
         last = spoke = time.monotonic()  # when something came; when we said something
         while (now := time.monotonic()) - last < SILENCE_S:
@@ -137,12 +145,14 @@ class Shell:
                     number, _, status = rest.partition(b" ")
                     if number == b"%d" % self._number and status.isdigit() and len(status) < DIGITS:
                         self.status = int(status)
+                        self._running = False
                         return
                 elif kind == AGAIN:
                     if not _earlier(rest, self._number):
                         resent += 1
                         self.room = max(LEAST_ROOM, self.room // 2)
                         if resent > TRIES:
+                            self._running = False
                             raise Garbled(f"{self.wire.name}: the line garbles too much: no command arrives whole")
                         asked_s = ASK_S
                         self._send(command)
@@ -153,7 +163,7 @@ class Shell:
         raise ShellError(f"{self.wire.name}: the device does not answer any more; it said last: {self._last()}")
 
     def _send(self, command: str) -> None:
-        self.wire.write(listener.command_line(self._number, command, self.incoming.checked))
+        self.wire.write(listener.command_line(self._number, command, self.incoming.proof))
 
     def _last(self) -> str:
         return last_words(self.incoming.noise) or "nothing"

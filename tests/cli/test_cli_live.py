@@ -147,6 +147,17 @@ def test_a_login_is_left_again(board: Board, tmp_path: Path) -> None:
     assert json.loads(done.stdout)["snapshot"]["since_ms"] > 0
 
 
+def test_a_stream_that_ends_after_its_time_is_asked_for_again(board: Board) -> None:
+    (board.bin / "lastgasp-agent").rename(board.bin / "agent")
+    board.program("lastgasp-agent", f'#!/bin/sh\nexec {board.bin}/agent "$@" --for 700ms\n')
+    with board.line("ash") as line:
+        done = live(board, line.path, "--interval", "200ms", "--for", "4s", "--json", "--rows", "0")
+    assert (done.returncode, done.stderr) == (0, "")
+    found = [json.loads(text)["snapshot"] for text in re.split(r"(?m)^(?=\{)", done.stdout) if text]
+    assert sum(one["since_ms"] is None for one in found) > 1, "each stream begins behind a gap"
+    assert [one["sample"] for one in found] == list(range(1, len(found) + 1))
+
+
 class Loses:
     """Lines of a conversation that get lost, by their numbers; of those that begin with a colon: frames and replies."""
 

@@ -6,8 +6,8 @@ Data flows one way::
 
 ``target`` says which wire a name on the command line means. ``device`` asks ``lastgasp-agent`` for frames, ``plain``
 does without it, with what busybox has. ``session`` asks for what is missing until nothing is, and ``store`` keeps one
-recording a ring, one folder a device. ``image`` finds rings in flash dumps. For a live view ``streaming`` asks the agent
-for samples as it takes them, and ``follow`` makes a recording of them that grows. Nothing here prints.
+recording a ring, one folder a device. ``image`` finds rings in flash dumps. For a live view ``streaming`` asks the
+agent for samples as it takes them, and ``follow`` makes a recording of them that grows. Nothing here prints.
 """
 
 

@@ -195,10 +195,11 @@ def test_lost_frames_cost_samples_and_not_the_view(board: Board) -> None:
     [
         ("echo \"lastgasp-agent: dump: '--follow' is none of its options\" >&2; exit 2", "the agent there is too old"),
         ("echo no memory >&2; exit 1", "no memory"),
+        ("exit 0", "ended without a sample"),
         ("cat /dev/urandom", "no sample comes"),
         ("sleep 60", "no sample comes"),
     ],
-    ids=["old", "fails", "garbage", "silent"],
+    ids=["old", "fails", "ends", "garbage", "silent"],
 )
 def test_a_device_that_sends_no_samples_is_told_in_a_line(board: Board, agent: str, said: str) -> None:
     board.program("lastgasp-agent", f"#!/bin/sh\n{agent}\n")

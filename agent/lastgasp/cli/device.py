@@ -155,6 +155,7 @@ class Device:
         """One stream, to its end."""
         with self._lock:
             self._follow.begin()
+            before = self._follow.pieces
         for frame in line.frames(agent, self._options.interval):
             if self._ending.is_set():
                 return
@@ -165,6 +166,8 @@ class Device:
                     mended, self._broken = self._broken, ""
             if longer and mended:
                 self._tell(f"{visible(self._options.target)}: live again")
+        if self._follow.pieces == before:  # not to be asked again at once
+            raise PullError(f"{self._options.target}: the agent there ended without a sample")
 
     def _break(self, why: str, wait_s: float) -> None:
         for name in (self._options.target, self._line.wire.name if self._line is not None else ""):

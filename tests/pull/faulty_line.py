@@ -50,6 +50,7 @@ class Line:
         fcntl.ioctl(self.console, termios.TIOCSWINSZ, struct.pack("4H", 24, columns, 0, 0))
         self.carried = [0, 0]  # bytes down, up
         self.heard = bytearray()  # what the device was sent, as it arrived there
+        self._deaf = False  # nobody took anything just now
         self._stop = threading.Event()
         self.child = subprocess.Popen(
             [shutil.which("setsid") or "setsid", "--ctty", *program],
@@ -102,7 +103,8 @@ class Line:
     def _write(self, target: int, data: bytes) -> None:
         """All of it; what nobody takes is lost, as it is where nobody listens to a serial line."""
         while data and not self._stop.is_set():
-            if not select.select([], [target], [], END_S)[1]:
+            self._deaf = not select.select([], [target], [], 0 if self._deaf else END_S)[1]
+            if self._deaf:
                 return
             data = data[os.write(target, data) :]
 

@@ -136,7 +136,7 @@ class FromAgent:
         form = f" --frames {self.shell.word} --base {incoming.base} --size {incoming.size}"
         came = 0
         for event in self.shell.run(self._program + form + options):
-            came += (len(event.data) if isinstance(event, Frame) else len(event.text)) or 1
+            came += len(event.data if isinstance(event, Frame) else event.text) + frames.OVERHEAD
             if came > (self.progress.total_bytes or 0) + SLACK:
                 raise PullError(f"{self.shell.wire.name}: the device sends without end")
             if not isinstance(event, Frame):

@@ -71,18 +71,19 @@ class Shell:
         """Does the listener say that it listens? It is asked, too: what it says first may be lost."""
         until = time.monotonic() + patience_s
         while not self._listening and (left := until - time.monotonic()) > 0:
-            self._listening = self._hears((READY, AGAIN), min(left, ASK_S))
+            self._listening = bool(self._hears((READY, AGAIN), min(left, ASK_S)))
             if not self._listening and self.wire.console:
                 self.wire.write(listener.question(0))
         return self._listening
 
-    def _hears(self, kinds: tuple[bytes, ...], patience_s: float) -> bool:
+    def _hears(self, kinds: tuple[bytes, ...], patience_s: float) -> bytes:
+        """Which of these kinds of replies; b"": none in time."""
         until = time.monotonic() + patience_s
         while (left := until - time.monotonic()) > 0:
             for event in self.incoming.feed(self.wire.read(left)):
                 if isinstance(event, Reply) and event.text.split(b" ")[0] in kinds:
-                    return True
-        return False
+                    return event.text.split(b" ")[0]
+        return b""
 
     def close(self) -> None:
         """Put the terminal and the log level back; log out if it was us who logged in. Never raises."""
@@ -106,8 +107,13 @@ class Shell:
                 if self._hears((LEFT,), BYE_S / 2):
                     return
             self._number += 1
-            self._send(listener.BYE)
-            if not self._hears((LEFT,), BYE_S) and self.wire.console:
+            said = AGAIN
+            for _ in range(TRIES):
+                self._send(listener.BYE)
+                said = self._hears((LEFT, AGAIN), BYE_S)
+                if said != AGAIN:
+                    break
+            if said != LEFT and self.wire.console:
                 self.wire.write(CTRL_C)
                 listen(self.wire, BYE_S, quiet_s=0.3)
 

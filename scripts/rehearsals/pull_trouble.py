@@ -26,7 +26,7 @@ STOP_S = 20
 MIDDLE_BYTES = 40_000  # on the wire: blocks are coming
 PATIENCE_S = 120
 END_S = 400
-FAILED, INTERRUPTED = 1, 130
+FAILED, PARTLY, INTERRUPTED = 1, 3, 130
 OPTIONS = ("--ring", f"/{FULL_RING}", "--json")
 
 Disturb = Callable[[Wired, Pulling], None]
@@ -44,10 +44,10 @@ def rehearse(bench: Bench) -> int:
         console.flood(there.guest, BUSY)
         _try(checks, there, full, "stopped for 20 s", "pty", _stop_a_while, (0,))
         _try(checks, there, full, "Ctrl-C", "unix", _interrupt, (INTERRUPTED,))
-        _try(checks, there, full, "the socket is cut", "unix", _hang_up, (0, FAILED))
-        _try(checks, there, full, "ssh cut off", "ssh", _end_ssh, (FAILED,))
+        _try(checks, there, full, "the socket is cut", "unix", _hang_up, (0, FAILED, PARTLY))
+        _try(checks, there, full, "ssh cut off", "ssh", _end_ssh, (FAILED, PARTLY))
         _try(checks, there, full, "reboots into a login", "pty", _reset, (0,))
-        _try(checks, there, full, "stopped for ever", "unix", _stop, (FAILED,), _thaw)
+        _try(checks, there, full, "stopped for ever", "unix", _stop, (FAILED, PARTLY), _thaw)
         there.guest.power_off()
     return checks.failed
 

@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -92,6 +92,66 @@ def test_a_path_with_a_command_in_it_is_a_path(server: Sshd, ring: Path, tmp_pat
 def test_what_is_no_host_name_reaches_no_ssh(host: str) -> None:
     with pytest.raises(WireError, match="is no host name"):
         Ssh(host, program="/nonexistent")
+
+
+@pytest.fixture
+def forced(server: Sshd) -> Iterator[Callable[[str], None]]:
+    """What runs on the device in place of what is asked for."""
+    key = server.folder / "user.pub"
+    before = key.read_text()
+
+    def write(command: str) -> None:
+        key.write_text(f'command="{command}" {before}')
+
+    yield write
+    key.write_text(before)
+
+
+def test_what_a_device_writes_on_standard_error_is_shown_harmless(
+    server: Sshd, ring: Path, tmp_path: Path, forced: Callable[[str], None]
+) -> None:
+    forced("printf '\\033]0;owned\\007\\033[2J hello\\nno end' >&2; exec sh")
+    done = pull(server, f"127.0.0.1:{server.port}", "--ring", str(ring), "-o", str(tmp_path / "kept"))
+    assert done.returncode == 0
+    assert "hello" in done.stderr
+    assert "no end\n" in done.stderr
+    assert not set(done.stderr) & {"\x1b", "\x07"}
+
+
+def test_a_device_that_writes_on_standard_error_without_end_fills_nothing(
+    server: Sshd, tmp_path: Path, forced: Callable[[str], None]
+) -> None:
+    forced("yes | head -c 20000000 >&2; echo the end >&2; exit 3")
+    hosts = tmp_path / "hosts"
+    hosts.write_text(f"127.0.0.1:{server.port}\n")
+    for words in ([f"127.0.0.1:{server.port}"], ["--hosts", str(hosts)]):
+        done = pull(server, *words, "-o", str(tmp_path / "kept"))
+        assert done.returncode == 1
+        assert "ssh ended with status 3" in done.stdout + done.stderr
+        assert len(done.stdout + done.stderr) < 5000
+    assert "the end" in done.stdout
+
+
+def test_what_the_users_configuration_wants_besides_is_left_out(server: Sshd, ring: Path, tmp_path: Path) -> None:
+    configuration = server.folder / "ssh_config"
+    before = configuration.read_text()
+    # Forwarding to a port that is taken, with ExitOnForwardFailure, ends ssh.
+    besides = f" RemoteCommand echo no shell\n LocalForward {server.port} 127.0.0.1:9\n ExitOnForwardFailure yes\n"
+    configuration.write_text(before + besides)
+    try:
+        done = pull(server, f"127.0.0.1:{server.port}", "--ring", str(ring), "-o", str(tmp_path / "kept"))
+    finally:
+        configuration.write_text(before)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_how_long_a_connection_may_take_is_the_users_to_say(tmp_path: Path) -> None:
+    program = tmp_path / "ssh"
+    program.write_text(f'#!/bin/sh\necho "$@" >{tmp_path}/words\n')
+    program.chmod(0o755)
+    with Ssh("host", program=str(program)) as wire, pytest.raises(WireError, match="ssh ended with status 0"):
+        wire.read(60)
+    assert "ConnectTimeout" not in (tmp_path / "words").read_text()
 
 
 def test_what_ssh_says_of_a_host_that_changed_is_shown_and_its_status(server: Sshd, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable
 
 from lastgasp.cli.agreed import agreed
-from lastgasp.cli.pull_progress import Line
+from lastgasp.cli.pull_progress import WIDTH, Line
 from lastgasp.pull import PullError, session, store, target
 from lastgasp.pull.console import Credentials
 from lastgasp.pull.progress import Progress
@@ -53,7 +53,7 @@ def one(
 ) -> Result:
     """One device; with ``halted`` among many, when nobody answers questions. Raises PullError, OSError."""
     batch = halted is not None
-    wire = target.wire(name, options.baud, batch)()
+    wire = target.wire(name, options.baud, batch, None if batch else _said)()
     wire.halted = halted or wire.halted
     credentials = Credentials(options.login, password(options, batch))
     wanted = Options(
@@ -67,6 +67,12 @@ def one(
         functools.partial(_may_clear, options.yes) if options.clear else None,
     )
     return session.pull(wire, wanted, tell)
+
+
+def _said(line: str) -> None:
+    """What ssh or the device says besides, in place of what is drawn there."""
+    sys.stderr.write(f"\r{visible(line):{WIDTH}}\n" if sys.stderr.isatty() else f"{visible(line)}\n")
+    sys.stderr.flush()
 
 
 def _note(text: str) -> None:

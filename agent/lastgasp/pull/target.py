@@ -25,8 +25,10 @@ def is_image(target: str) -> bool:
     return stat.S_ISREG(mode) or stat.S_ISBLK(mode)
 
 
-def wire(target: str, baud: int | None, batch: bool = False) -> Callable[[], Wire]:
-    """What opens the wire to it. Raises PullError: it makes no sense."""
+def wire(
+    target: str, baud: int | None, batch: bool = False, tell: Callable[[str], None] | None = None
+) -> Callable[[], Wire]:
+    """What opens the wire to it; ``batch`` and ``tell`` as for Ssh. Raises PullError: it makes no sense."""
     if target.startswith("unix:"):
         return lambda: stream.unix(target.removeprefix("unix:"))
     if target.startswith("tcp:"):
@@ -46,7 +48,7 @@ def wire(target: str, baud: int | None, batch: bool = False) -> Callable[[], Wir
     if given is not None and not 0 < given < 65536:
         raise PullError(f"{target}: there is no port {given}")
     remote = (found["literal"] or found["host"]) if found else host.strip("[]")
-    return lambda: Ssh(user + at + remote, given, batch)
+    return lambda: Ssh(user + at + remote, given, batch, tell=tell)
 
 
 def _character_device(path: str) -> bool:

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import argparse
 import json
+import os
 import re
-from collections.abc import Iterator
+import signal
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from made_blocks import block
 
+from lastgasp.cli import prune, pull_one
 from lastgasp.cli.main import main
+from lastgasp.pull import PullError, session, store, target
+from lastgasp.pull.identity import Identity
+from lastgasp.pull.progress import Progress
+from lastgasp.pull.session import Result
 from lastgasp.report import as_json
 
 RECORDING = Path(__file__).parents[1] / "recordings" / "armhf-6.1-protected-leaker.ring.gz"
@@ -103,12 +113,67 @@ def test_what_was_pulled_is_listed_and_deleted_after_a_yes_only(
     assert (status, out.splitlines()[0]) == (0, f"1 device, 1 recording, 12.0 kB in {kept}")
     assert folder.name in out
     assert said(capsys, "prune", folder.name, "-o", str(kept))[0] == 1
-    assert said(capsys, "prune", "-o", str(kept))[0] == 1, "nobody said which"
+    assert said(capsys, "prune", "-o", str(kept))[0] == 2, "nobody said which"
     assert said(capsys, "prune", "nobody", "-o", str(kept))[0] == 1
     assert "Nothing to delete" in said(capsys, "prune", "--older", "1h", "--yes", "-o", str(kept))[1]
     assert folder.exists()
     assert "Deleted 1 recording" in said(capsys, "prune", folder.name, "--yes", "-o", str(kept))[1]
     assert not folder.exists()
+
+
+def test_only_what_was_listed_is_deleted_and_nothing_that_is_the_users(
+    kept: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said(capsys, "pull", str(RECORDING), "-o", str(kept))
+    (file,) = kept.glob("*/*.lgr")
+    file.with_suffix(".part").write_bytes(b"")
+    for name in ("notes.txt", "2025.lgr.gz"):
+        (file.parent / name).write_text("mine")
+    assert said(capsys, "prune", file.parent.name, "--yes", "-o", str(kept))[0] == 0
+    assert sorted(path.name for path in file.parent.iterdir()) == ["2025.lgr.gz", "notes.txt"]
+
+
+def test_what_a_first_pull_brought_that_was_killed_is_listed_and_deleted(
+    kept: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said(capsys, "pull", str(RECORDING), "-o", str(kept))
+    (file,) = kept.glob("*/*.lgr")
+    file.rename(file.with_suffix(".part"))
+    assert f"  {file.stem}.part  3 blocks, 12.0 kB" in said(capsys, "ls", "-o", str(kept))[1]
+    assert said(capsys, "prune", file.parent.name, "--yes", "-o", str(kept))[0] == 0
+    assert not file.parent.exists()
+
+
+def test_what_came_while_it_was_asked_stays(
+    kept: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = tmp_path / "dump"
+    image.write_bytes(block(0, 0).data)
+    said(capsys, "pull", str(image), "-o", str(kept))
+    (file,) = kept.glob("*/*.lgr")
+    os.utime(file, (0, 0))
+
+    def yes(_: str) -> bool:
+        image.write_bytes(block(0, 0).data + block(1, 1).data)
+        said(capsys, "pull", str(image), "-o", str(kept))
+        return True
+
+    monkeypatch.setattr(prune, "agreed", yes)
+    status, out, err = said(capsys, "prune", "--older", "30d", "-o", str(kept))
+    assert (status, err) == (1, "lastgasp: 1 recording changed meanwhile and stayed\n")
+    assert out.endswith("Deleted 0 recordings, 0 B.\n")
+    assert file.read_bytes() == image.read_bytes()
+
+
+def test_a_device_that_is_being_pulled_from_is_left_alone(kept: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    said(capsys, "pull", str(RECORDING), "-o", str(kept))
+    (device,) = store.devices(kept)
+    with device:
+        status, _, err = said(capsys, "prune", device.path.name, "--yes", "-o", str(kept))
+    assert (status, err.count("\n"), "a pull of this device is at work" in err) == (1, 1, True)
+    assert len(list(kept.glob("*/*.lgr"))) == 1
+    assert said(capsys, "prune", device.path.name, "--yes", "-o", str(kept))[0] == 0
+    assert not device.path.exists()
 
 
 def test_names_that_a_device_gave_itself_are_shown_harmless(kept: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -133,23 +198,178 @@ def test_the_fields_of_json_are_explained_and_all_that_are_explained_exist(
 
 
 @pytest.mark.parametrize(
-    "words",
+    ("expected", "words"),
     [
-        (),
-        ("a", "--hosts", "b"),
-        ("a", "b", "--clear"),
-        ("a", "b", "--jobs", "0"),
-        ("--hosts", "/nonexistent"),
-        ("tcp:nowhere",),
-        ("tcp:host:99999",),
-        ("host:0",),
-        ("/dev/null",),
-        ("/nonexistent/ring",),
-        ("/",),
-        ("unix:",),
+        (2, ()),
+        (2, ("a", "--hosts", "b")),
+        (2, ("a", "b", "--clear")),
+        (2, ("a", "b", "--jobs", "0")),
+        (2, ("a", "--clear", "--without-agent")),
+        (2, ("tcp:nowhere",)),
+        (2, ("tcp:host:99999",)),
+        (2, ("host:0",)),
+        (2, ("a\0b",)),
+        (2, ("unix:/a\nb", "c")),
+        (2, ("a", "--ring", "/x\ny")),
+        (2, ("a", "--ring", "/x\0y")),
+        (2, (str(RECORDING), "a")),
+        (2, (str(RECORDING), "--clear", "--yes")),
+        (2, (str(RECORDING), "--last", "1m")),
+        (1, ("--hosts", "/nonexistent")),
+        (1, ("tcp:host..lan:5555",)),
+        (1, ("/dev/null",)),
+        (1, ("/nonexistent/ring",)),
+        (1, ("/",)),
+        (1, ("unix:",)),
     ],
 )
-def test_wrong_targets_are_one_line(capsys: pytest.CaptureFixture[str], words: tuple[str, ...]) -> None:
+def test_wrong_targets_are_one_line(capsys: pytest.CaptureFixture[str], expected: int, words: tuple[str, ...]) -> None:
     status, out, err = said(capsys, "pull", *words)
-    assert (status, out, err.count("\n")) == (1, "", 1)
+    assert (status, out, err.count("\n")) == (expected, "", 1)
     assert err.startswith("lastgasp: ")
+    assert "bug" not in err
+
+
+def result_of(folder: Path) -> Result:
+    return Result(Identity("board"), folder / "a b" / "board-1", progress=Progress(done_bytes=2000, blocks=2))
+
+
+def test_a_device_that_fails_in_whatever_way_keeps_nobody_from_the_others(
+    kept: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broke_off = PullError("/dev/ttyX: the device does not answer any more")
+    broke_off.kept = 5
+
+    def pulled(_: argparse.Namespace, name: str, *__: object, **___: object) -> Result:
+        if name == "good":
+            return result_of(kept)
+        raise {"odd": ZeroDivisionError("by a device"), "half": broke_off, "gone": OSError(5, "no luck", "/x")}[name]
+
+    monkeypatch.setattr(pull_one, "one", pulled)
+    hosts = tmp_path / "hosts"
+    hosts.write_text("odd\nhalf\ngone\ngood\n")
+    status, out, err = said(capsys, "pull", "--hosts", str(hosts), "-o", str(kept))
+    assert status == 3
+    lines = out.splitlines()
+    assert lines[0] == "Pulled from 1 of 4 devices: 2 new blocks, 2.0 kB."
+    assert lines[1] == "5 new blocks came of 1 that broke off: pull again."
+    assert [line.split(":")[0] for line in lines[2:5]] == ["  failed  odd", "  failed  half", "  failed  gone"]
+    assert "ZeroDivisionError: by a device" in lines[2]
+    assert lines[-1] == f"Next: lastgasp fleet '{kept}/a b'"
+    assert err.count("\n") == 4
+    hosts.write_text("half\n")
+    status, out, _ = said(capsys, "pull", "--hosts", str(hosts), "-o", str(kept), "--json")
+    assert (status, json.loads(out)["failed"]) == (
+        3,
+        [{"target": "half", "why": str(broke_off), "new_blocks": 5}],
+    )
+    status, out, err = said(capsys, "pull", "half", "-o", str(kept), "--json")
+    assert (status, err.count("\n"), json.loads(out)["failed"][0]["new_blocks"]) == (3, 1, 5)
+    assert {"failed", "new_blocks", "why"} <= set(re.findall(r"`([a-z_0-9]+)`", SECTIONS["pull"]))
+
+
+def test_a_file_of_targets_with_what_no_target_has_is_refused_before_anything_is_pulled(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hosts = tmp_path / "hosts"
+    hosts.write_bytes(b"unix:/nonexistent\na\0b\n")
+    status, out, err = said(capsys, "pull", "--hosts", str(hosts))
+    assert (status, out, err) == (2, "", f"lastgasp: {hosts}: its target 2: there is a NUL byte in it\n")
+
+
+def test_an_image_in_a_file_of_targets_says_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    hosts = tmp_path / "hosts"
+    hosts.write_text(f"{RECORDING}\ntcp:host..lan:1\n")
+    status, out, _ = said(capsys, "pull", "--hosts", str(hosts), "-o", str(tmp_path))
+    assert status == 1
+    assert f"is a flash image; pull it by itself: lastgasp pull {RECORDING}\n" in out
+    assert "  failed  tcp:host..lan:1: 'host..lan' is no host name\n" in out
+
+
+def test_what_is_done_is_told_of_a_bench_that_is_interrupted(
+    kept: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def pulled(_: argparse.Namespace, name: str, __: object, halted: Callable[[], bool], ___: bool) -> Result:
+        if name == "good":
+            return result_of(kept)
+        os.kill(os.getpid(), signal.SIGTERM)
+        while not halted():
+            time.sleep(0.01)
+        raise PullError("stopped")
+
+    monkeypatch.setattr(pull_one, "one", pulled)
+    before = signal.getsignal(signal.SIGTERM)
+    status, out, _ = said(capsys, "pull", "good", "hangs", "later", "--jobs", "1", "--json", "-o", str(kept))
+    assert status == 128 + signal.SIGTERM
+    assert signal.getsignal(signal.SIGTERM) == before
+    told = json.loads(out)
+    assert [one["target"] for one in told["devices"]] == ["good"]
+    assert [one["target"] for one in told["failed"]] == ["hangs", "later"]
+
+
+def test_several_images_are_all_tried_and_one_json_tells_of_all(
+    kept: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bad = tmp_path / "bad"
+    bad.write_bytes(bytes(9999))
+    status, out, err = said(capsys, "pull", str(bad), str(RECORDING), "-o", str(kept), "--json")
+    assert (status, err.count("\n")) == (3, 1)
+    assert [("failed" in one, "rings" in one) for one in json.loads(out)] == [(True, False), (False, True)]
+    assert len(list(kept.glob("*/*.lgr"))) == 1
+    assert said(capsys, "pull", str(bad), str(bad), "-o", str(kept))[0] == 1
+    assert said(capsys, "pull", str(RECORDING), str(RECORDING), "-o", str(kept))[0] == 0
+
+
+def test_an_image_of_a_ring_that_was_put_back_is_kept_beside_what_was_there(
+    kept: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    image = tmp_path / "dump"
+    old = [block(n, n, payload=b"old").data for n in (0, 1, 2, 5, 6)]
+    new = [block(n, n, payload=b"old" if n < 2 else b"new").data for n in range(9)]
+    image.write_bytes(b"".join(old))
+    said(capsys, "pull", str(image), "-o", str(kept))
+    image.write_bytes(b"".join(new))
+    status, out, err = said(capsys, "pull", str(image), "-o", str(kept))
+    assert (status, err) == (0, "")
+    assert "9 blocks, 9 new" in out
+    assert "note: the ring was put back to an earlier state" in out
+    files = {path.name: path.read_bytes() for path in kept.glob("*/*.lgr")}
+    assert files == {"0000000000000007-before-1.lgr": b"".join(old), "0000000000000007.lgr": b"".join(new)}
+    status, out, _ = said(capsys, "pull", str(image), "-o", str(kept))
+    assert (status, "0 new" in out, "note:" in out) == (0, True, False)
+
+
+def test_the_rate_is_that_of_what_came_while_it_came() -> None:
+    rate = pull_one.Rate()
+    rate.saw(100, 1000.0)
+    assert rate.per_second is None
+    for done, now in ((300, 1001.0), (500, 1002.0), (0, 1100.0), (200, 1101.0)):  # silent for a while, and anew
+        rate.saw(done, now)
+    assert rate.per_second == 200
+
+
+@pytest.mark.parametrize("answer", [False, True])
+def test_whether_a_device_may_be_cleared_is_asked_before_it_is_reached(
+    kept: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, answer: bool
+) -> None:
+    order: list[object] = []
+
+    def agreed(question: str) -> bool:
+        order.append(question)
+        return answer
+
+    def reached() -> mock.Mock:
+        order.append("wire")
+        return mock.Mock()
+
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr(pull_one, "agreed", agreed)
+    monkeypatch.setattr(target, "wire", lambda *_: reached)
+
+    def pulled(_: object, wanted: session.Options, __: object) -> Result:
+        order.append(wanted.clear is not None and wanted.clear("board", 2))
+        return result_of(kept)
+
+    monkeypatch.setattr(session, "pull", pulled)
+    assert said(capsys, "pull", "board", "--clear", "-o", str(kept))[0] == 0
+    assert order == ["Take what will be here off the flash of board?", "wire", answer]

@@ -5,13 +5,9 @@ from __future__ import annotations
 import argparse
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from lastgasp.pull import PullError, store
 from lastgasp.ring.scan import scan
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +41,10 @@ def chosen(folder: Path, names: list[str]) -> list[store.Device]:
 
 
 def recordings(device: store.Device) -> list[Kept]:
-    """All of a device. Raises OSError."""
+    """All of a device; also what a first pull brought that was killed. Raises OSError."""
     found = []
-    for path in sorted(device.path.glob(f"*{store.SUFFIX}")):
+    parts = [path for path in device.path.glob(f"*{store.PART}") if not path.with_suffix(store.SUFFIX).exists()]
+    for path in sorted([*device.path.glob(f"*{store.SUFFIX}"), *parts]):
         with path.open("rb") as file:
             blocks = scan(file).blocks
         state = path.stat()

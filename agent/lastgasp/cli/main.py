@@ -33,14 +33,14 @@ from lastgasp.cli import (
 )
 from lastgasp.cli.package_lists import OwnershipError
 from lastgasp.cli.this_machine import LiveError
-from lastgasp.pull import PullError
+from lastgasp.pull import PullError, PullUsage
 from lastgasp.recorder.ring_file import RingError
 from lastgasp.report.export.target import ExportError
 from lastgasp.report.screen import WIDTH
 from lastgasp.report.visible import visible
 from lastgasp.timeline.load import LoadError
 
-DONE, FAILED, INTERRUPTED = 0, 1, 130
+DONE, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
 ERRORS = (
     LoadError,
     ExportError,
@@ -80,6 +80,9 @@ def main(arguments: list[str] | None = None) -> int:
         return DONE
     except KeyboardInterrupt:
         return INTERRUPTED
+    except PullUsage as error:
+        complain(str(error))
+        return WRONG_USE
     except ERRORS as error:
         return complain(str(error))
     except OSError as error:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import shutil
+import contextlib
+import fcntl
 import sys
 import time
+from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lastgasp.cli.agreed import agreed
 from lastgasp.cli.kept import Kept, chosen, declare, recordings
-from lastgasp.cli.record import _time
-from lastgasp.pull import PullError, store
+from lastgasp.cli.record import milliseconds
+from lastgasp.pull import PullError, PullUsage, store
 from lastgasp.report import units
 from lastgasp.report.visible import visible
 
@@ -35,7 +38,9 @@ def add(commands: _SubParsersAction[argparse.ArgumentParser]) -> argparse.Argume
         " is listed first, and goes after a yes. Recordings on devices are not touched.",
     )
     declare(parser)
-    parser.add_argument("--older", type=_time, metavar="TIME", help="only those not added to for so long: 30d, 12h")
+    parser.add_argument(
+        "--older", type=milliseconds, metavar="TIME", help="only those not added to for so long: 30d, 12h"
+    )
     parser.add_argument("--yes", action="store_true", help="do not ask")
     parser.set_defaults(run=run)
     return parser
@@ -45,8 +50,9 @@ def run(options: argparse.Namespace) -> int:
     """Delete. Raises PullError, OSError."""
     folder = options.folder or store.default_folder()
     if options.older is None and not options.devices:
-        raise PullError("say which: --older 30d, or the devices' names (lastgasp ls)")
-    before_s = time.time() - (options.older or 0) / 1000
+        raise PullUsage("say which: --older 30d, or the devices' names (lastgasp ls)")
+    listed_s = time.time()
+    before_s = listed_s - (options.older or 0) / 1000
     going: list[Kept] = []
     for device in chosen(folder, options.devices):
         going += [one for one in recordings(device) if options.older is None or one.changed_s < before_s]
@@ -59,13 +65,62 @@ def run(options: argparse.Namespace) -> int:
     if not options.yes and not agreed(f"Delete {units.count(len(going), 'recording')}, {size}?"):
         sys.stdout.write("Nothing was deleted.\n")
         return 1
-    for one in going:
-        one.path.unlink(missing_ok=True)
-    for path in {one.path.parent for one in going}:
-        if not list(path.glob(f"*{store.SUFFIX}")) and not list(path.glob(f"*{store.PART}")):
-            shutil.rmtree(path)
-    sys.stdout.write(f"Deleted {units.count(len(going), 'recording')}, {size}.\n")
-    return 0
+    deleted: list[Kept] = []
+    left: list[str] = []
+    for path in sorted({one.path.parent for one in going}):
+        try:
+            deleted += _delete(path, [one for one in going if one.path.parent == path], listed_s)
+        except PullError as error:
+            left.append(str(error))
+    changed = len(going) - len(deleted)
+    sys.stdout.write(
+        f"Deleted {units.count(len(deleted), 'recording')}, {units.size(sum(one.size for one in deleted))}.\n"
+    )
+    for text in left:
+        sys.stderr.write(f"lastgasp: {visible(text)}; nothing of it was deleted\n")
+    if changed and not left:
+        sys.stderr.write(f"lastgasp: {units.count(changed, 'recording')} changed meanwhile and stayed\n")
+    return 1 if changed else 0
+
+
+def _delete(folder: Path, going: list[Kept], listed_s: float) -> list[Kept]:
+    """What was listed of one device, and nothing that came since; the folder, too, if nothing is left in it.
+
+    Raises PullError: a pull is at it.
+    """
+    deleted = []
+    with _alone(folder):
+        for one in going:
+            part = one.path.with_suffix(store.PART)
+            if _changed_s(one.path) == one.changed_s and _changed_s(part) <= listed_s:
+                one.path.unlink()
+                part.unlink(missing_ok=True)
+                deleted.append(one)
+        if deleted and not [*folder.glob(f"*{store.SUFFIX}"), *folder.glob(f"*{store.PART}")]:
+            for name in (store.FACTS, store.LOCK):
+                (folder / name).unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # somebody keeps something else in it
+                folder.rmdir()
+    return deleted
+
+
+def _changed_s(path: Path) -> float:
+    """When it was written to last; 0: it is not there."""
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """As store.Device locks it. Raises PullError: a pull is at it."""
+    with (folder / store.LOCK).open("ab") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise PullError(f"{folder}: a pull of this device is at work") from None
+        yield
 
 
 def _ago(at_s: float) -> str:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import signal
 import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING
 
 from lastgasp.cli import pull_image, pull_many, pull_one
-from lastgasp.cli.record import _time
-from lastgasp.pull import PullError, target
+from lastgasp.cli.record import milliseconds
+from lastgasp.pull import PullError, PullUsage, target
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
@@ -27,8 +32,10 @@ examples:
 STATUS = """\
 exit status:
   0 all that is new is here; 1 nothing could be pulled; 2 wrong use;
-  3 something is here, but not all: pull again; 130 interrupted (what came is kept)
+  3 something is here, but not all: pull again; 130 interrupted (what came is kept),
+  129 or 143 by SIGHUP or SIGTERM
 """
+SIGNALLED = 128
 
 
 def add(commands: _SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:
@@ -43,7 +50,7 @@ def add(commands: _SubParsersAction[argparse.ArgumentParser]) -> argparse.Argume
     parser.add_argument("targets", nargs="*", metavar="TARGET", help=target.FORMS)
     parser.add_argument("-o", dest="folder", metavar="DIR", type=Path, help="where recordings are kept, a folder a"
                         " device (default $XDG_DATA_HOME/lastgasp, ~/.local/share/lastgasp)")  # fmt: skip
-    parser.add_argument("--last", type=_time, metavar="TIME", help="only the last so much of it: 30m, 2h")
+    parser.add_argument("--last", type=milliseconds, metavar="TIME", help="only the last so much of it: 30m, 2h")
     parser.add_argument("--ring", metavar="PATH", help="on the device; default: what /etc/lastgasp.conf there says")
     add_login(parser)
     parser.add_argument("--without-agent", action="store_true", help="read the ring with the device's own tools, even"
@@ -69,17 +76,58 @@ def add_login(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Pull. Raises PullError, OSError."""
+    with ended() as numbers:
+        try:
+            return _run(options)
+        except KeyboardInterrupt:
+            if numbers:
+                return SIGNALLED + numbers[0]
+            raise
+
+
+def _run(options: argparse.Namespace) -> int:
+    """By what is named."""
     if bool(options.targets) == bool(options.hosts):
-        raise PullError("name a device, or a file with devices (--hosts); see lastgasp pull --help")
-    if options.clear and not options.yes and not sys.stdin.isatty():
-        raise PullError("--clear: nobody is there to ask; say --yes, too")
+        raise PullUsage("name a device, or a file with devices (--hosts); see lastgasp pull --help")
+    for what, given in [
+        ("--ring", options.ring),
+        ("--login", options.login),
+        *((name, name) for name in options.targets),
+    ]:
+        pull_one.check(what, given)
     if options.clear and options.without_agent:
-        raise PullError("--clear: only lastgasp-agent on a device can do that; leave out --without-agent")
+        raise PullUsage("--clear: only lastgasp-agent on a device can do that; leave out --without-agent")
     images = [name for name in options.targets if target.is_image(name)]
     if images and len(images) < len(options.targets):
-        raise PullError(f"{images[0]}: is a flash image; name images and devices in commands of their own")
+        raise PullUsage(f"{images[0]}: is a flash image; name images and devices in commands of their own")
     if images:
-        return max(pull_image.run(options, name) for name in images)
+        if options.clear or options.last is not None:
+            raise PullUsage(f"{'--clear' if options.clear else '--last'}: is for devices; leave it out with an image")
+        return pull_image.run(options, images)
     if options.hosts or len(options.targets) > 1:
         return pull_many.run(options)
+    if options.clear and not options.yes and not sys.stdin.isatty():
+        raise PullError("--clear: nobody is there to ask; say --yes, too")
     return pull_one.run(options, options.targets[0])
+
+
+@contextlib.contextmanager
+def ended() -> Iterator[list[int]]:
+    """Have SIGTERM and SIGHUP end a pull as Ctrl-C does, for a console is to be given back; gives which one came."""
+    numbers: list[int] = []
+
+    def end(number: int, _: FrameType | None) -> None:
+        numbers.append(number)
+        if len(numbers) == 1:  # the second one shall not end the giving back
+            raise KeyboardInterrupt
+
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) == signal.SIG_DFL:  # else somebody wants it otherwise: nohup(1)
+                before[number] = signal.signal(number, end)
+    try:
+        yield numbers
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

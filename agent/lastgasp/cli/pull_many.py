@@ -4,61 +4,81 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import sys
 import threading
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
 from lastgasp.cli import pull_one
+from lastgasp.cli.pull_one import Failure
 from lastgasp.cli.pull_progress import Lines
-from lastgasp.pull import PullError
+from lastgasp.pull import PullError, PullUsage
 from lastgasp.pull.session import Result
 from lastgasp.report import units
 from lastgasp.report.visible import visible
 
 FAILED = 1
+NOT_BEGUN = "interrupted before it began"
 MOST_JOBS = 64
 
 
 def run(options: argparse.Namespace) -> int:
     """Pull from all. Raises PullError, OSError."""
-    names = list(dict.fromkeys(options.targets or targets(options.hosts)))
     if not 1 <= options.jobs <= MOST_JOBS:
-        raise PullError(f"--jobs {options.jobs}: from 1 to {MOST_JOBS} at once")
+        raise PullUsage(f"--jobs {options.jobs}: from 1 to {MOST_JOBS} at once")
     if options.clear and not options.yes:
-        raise PullError("--clear of many devices at once asks nobody: say --yes, too")
+        raise PullUsage("--clear of many devices at once asks nobody: say --yes, too")
+    names = list(dict.fromkeys(options.targets or targets(options.hosts)))
     halt = threading.Event()
-    done: list[tuple[str, Result]] = []
-    failed: dict[str, str] = {}
+    done: dict[str, Result] = {}
+    failed: dict[str, Failure] = {}
+    interrupted = False
     with Lines(sys.stderr, names) as lines, ThreadPoolExecutor(options.jobs) as pool:
         work: dict[Future[Result], str] = {
-            pool.submit(pull_one.one, options, name, lines.teller(name), halt.is_set): name for name in names
+            pool.submit(pull_one.one, options, name, lines.teller(name), halt.is_set, options.clear): name
+            for name in names
         }
         try:
             while work:
                 for future in wait(work, timeout=0.5, return_when=FIRST_COMPLETED).done:
                     name = work.pop(future)
-                    try:
-                        done.append((name, future.result()))
-                        lines.done(name, brief(done[-1][1]))
-                    except (PullError, OSError) as error:
-                        failed[name] = str(error)
-                        lines.done(name, f"failed: {visible(str(error))}")
+                    _take(name, future, done, failed)
+                    lines.done(name, brief(done[name]) if name in done else f"failed: {visible(failed[name].why)}")
         except KeyboardInterrupt:
+            interrupted = True
             halt.set()
             for future in work:
                 future.cancel()
-            raise
-    order = {name: place for place, name in enumerate(names)}
-    done.sort(key=lambda pair: order[pair[0]])
+            wait(work)  # consoles are given back
+            for future, name in work.items():
+                if future.cancelled():
+                    failed[name] = Failure(NOT_BEGUN)
+                else:
+                    _take(name, future, done, failed)
     if options.json:
-        found = pull_one.as_json(done)
-        found["failed"] = [{"target": visible(name), "why": visible(failed[name])} for name in names if name in failed]
+        found = pull_one.as_json([(name, done[name]) for name in names if name in done])
+        found["failed"] = [pull_one.failure(name, failed[name]) for name in names if name in failed]
         sys.stdout.write(json.dumps(found, indent=1) + "\n")
     else:
         sys.stdout.write(told(names, done, failed))
+    if interrupted:
+        sys.stdout.flush()
+        raise KeyboardInterrupt
     if failed:
-        return pull_one.PARTLY if done else FAILED
-    return pull_one.PARTLY if any(result.progress.missing for _, result in done) else pull_one.DONE
+        return pull_one.PARTLY if done or any(one.kept for one in failed.values()) else FAILED
+    return pull_one.PARTLY if any(result.progress.missing for result in done.values()) else pull_one.DONE
+
+
+def _take(name: str, future: Future[Result], done: dict[str, Result], failed: dict[str, Failure]) -> None:
+    """What came of one. Whatever a device does to us, the others are pulled."""
+    try:
+        done[name] = future.result()
+    except PullError as error:
+        failed[name] = Failure(str(error), error.kept)
+    except OSError as error:
+        failed[name] = Failure(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+    except Exception as error:
+        failed[name] = Failure(f"a bug in lastgasp, please report it: {type(error).__name__}: {error}")
 
 
 def targets(path: str) -> list[str]:
@@ -66,6 +86,8 @@ def targets(path: str) -> list[str]:
     with open(path, encoding="utf-8", errors="replace") as file:
         found = [line.partition("#")[0].strip() for line in file]
     found = [line for line in found if line]
+    for number, line in enumerate(found, 1):
+        pull_one.check(f"{path}: its target {number}", line)
     if not found:
         raise PullError(f"{path}: names no device; write one a line")
     return found
@@ -80,20 +102,27 @@ def brief(result: Result) -> str:
     return f"{units.count(progress.blocks, 'new block')}, {units.size(progress.done_bytes)}{missing}"
 
 
-def told(names: list[str], done: list[tuple[str, Result]], failed: dict[str, str]) -> str:
+def told(names: list[str], results: dict[str, Result], failed: dict[str, Failure]) -> str:
     """The answer, then who failed, then the others."""
-    results = dict(done)
     new = sum(result.progress.blocks for result in results.values())
     bytes_ = sum(result.progress.done_bytes for result in results.values())
     lines = [
         f"Pulled from {len(results)} of {units.count(len(names), 'device')}:"
         f" {units.count(new, 'new block')}, {units.size(bytes_)}."
     ]
-    lines += [f"  failed  {visible(failed[name])}" for name in names if name in failed]
+    broken = [one.kept for one in failed.values() if one.kept]
+    if broken:
+        lines.append(f"{units.count(sum(broken), 'new block')} came of {len(broken)} that broke off: pull again.")
+    for name in names:
+        if name in failed:
+            why, kept = failed[name].why, failed[name].kept
+            text = why if why.startswith(f"{name}: ") else f"{name}: {why}"
+            came = f"; {units.count(kept, 'new block')} came before that" if kept else ""
+            lines.append(f"  failed  {visible(text)}{came}")
     for name in names:
         if name in results:
             result = results[name]
             lines.append(f"  {visible(name)}: {brief(result)}; {visible(str(result.folder))}")
     folders = {result.folder.parent for result in results.values()}
-    lines += [f"Next: lastgasp fleet {visible(str(folder))}" for folder in folders]
+    lines += [f"Next: lastgasp fleet {shlex.quote(visible(str(folder)))}" for folder in folders]
     return "\n".join(lines) + "\n"

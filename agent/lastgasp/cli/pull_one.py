@@ -10,11 +10,13 @@ import os
 import shlex
 import stat
 import sys
+import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from lastgasp.cli.agreed import agreed
 from lastgasp.cli.pull_progress import WIDTH, Line
-from lastgasp.pull import PullError, session, store, target
+from lastgasp.pull import PullError, PullUsage, session, store, target
 from lastgasp.pull.console import Credentials
 from lastgasp.pull.progress import Progress
 from lastgasp.pull.session import Options, Result
@@ -25,11 +27,47 @@ FORMAT = 1
 DONE, PARTLY = 0, 3
 
 
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why nothing more came, and how many blocks had come by then."""
+
+    why: str
+    kept: int = 0
+
+
+class Rate:
+    """How fast blocks came while they came: not the login, nor what a device that fell silent took to come back."""
+
+    def __init__(self) -> None:
+        self._last: tuple[float, int] | None = None  # seconds, bytes
+        self._seconds, self._bytes = 0.0, 0
+
+    def saw(self, done: int, now: float | None = None) -> None:
+        """So many bytes are here now; fewer than before: it begins anew."""
+        now = time.monotonic() if now is None else now
+        if self._last is not None and done >= self._last[1]:
+            self._seconds += now - self._last[0]
+            self._bytes += done - self._last[1]
+        self._last = now, done
+
+    @property
+    def per_second(self) -> float | None:
+        """Bytes; None: it was too short to say."""
+        return self._bytes / self._seconds if self._seconds and self._bytes else None
+
+
 def run(options: argparse.Namespace, name: str) -> int:
     """Pull and tell. Raises PullError, OSError."""
+    may_clear = options.clear and (options.yes or agreed(f"Take what will be here off the flash of {visible(name)}?"))
+    rate = Rate()
     with Line(sys.stderr, name) as line:
+
+        def tell(host: str, progress: Progress) -> None:
+            rate.saw(progress.done_bytes)
+            line.tell(host, progress)
+
         try:
-            result = one(options, name, line.tell)
+            result = one(options, name, tell, may_clear=may_clear)
         except KeyboardInterrupt:
             line.end()
             sys.stderr.write("lastgasp: interrupted; what came is kept, and the next pull goes on from there\n")
@@ -40,8 +78,14 @@ def run(options: argparse.Namespace, name: str) -> int:
             line.end()
             kept = units.count(error.kept, "new block")
             sys.stderr.write(f"lastgasp: {visible(str(error))}; {kept} came before that: pull again for the rest\n")
+            if options.json:
+                found = {**as_json([]), "failed": [failure(name, Failure(str(error), error.kept))]}
+                sys.stdout.write(json.dumps(found, indent=1) + "\n")
             return PARTLY
-    sys.stdout.write(json.dumps(as_json([(name, result)]), indent=1) + "\n" if options.json else told(name, result))
+    if options.json:
+        sys.stdout.write(json.dumps(as_json([(name, result)]), indent=1) + "\n")
+    else:
+        sys.stdout.write(told(name, result, rate.per_second, options.without_agent))
     return PARTLY if result.progress.missing else DONE
 
 
@@ -50,9 +94,15 @@ def one(
     name: str,
     tell: Callable[[str, Progress], None],
     halted: Callable[[], bool] | None = None,
+    may_clear: bool = False,
 ) -> Result:
-    """One device; with ``halted`` among many, when nobody answers questions. Raises PullError, OSError."""
+    """One device; with ``halted`` among many, when nobody answers questions. Raises PullError, OSError.
+
+    ``may_clear`` is known before: while a person thinks, a device takes us to be gone.
+    """
     batch = halted is not None
+    if target.is_image(name):
+        raise PullError(f"{name}: is a flash image; pull it by itself: lastgasp pull {shlex.quote(name)}")
     wire = target.wire(name, options.baud, batch, None if batch else _said)()
     wire.halted = halted or wire.halted
     credentials = Credentials(options.login, password(options, batch))
@@ -64,7 +114,7 @@ def one(
         options.interrupt,
         options.without_agent,
         _note,
-        functools.partial(_may_clear, options.yes) if options.clear else None,
+        (lambda _host, _blocks: True) if may_clear else None,
     )
     return session.pull(wire, wanted, tell)
 
@@ -79,9 +129,15 @@ def _note(text: str) -> None:
     sys.stderr.write(f"\nlastgasp: {visible(text)}\n" if sys.stderr.isatty() else f"lastgasp: {visible(text)}\n")
 
 
-def _may_clear(yes: bool, host: str, blocks: int) -> bool:
-    """Raises PullError: nobody is there to ask."""
-    return yes or agreed(f"\nTake the {units.count(blocks, 'block')} that are here off the flash of {visible(host)}?")
+def check(what: str, given: str | None) -> None:
+    """Can it reach a device at all? Raises PullUsage."""
+    odd = [
+        name
+        for sign, name in (("\0", "a NUL byte"), ("\n", "a line feed"), ("\r", "a return"))
+        if sign in (given or "")
+    ]
+    if odd:
+        raise PullUsage(f"{what}: there is {odd[0]} in it")
 
 
 def password(options: argparse.Namespace, batch: bool) -> functools.partial[bytes]:
@@ -105,8 +161,8 @@ def _password(path: str | None, login: str, batch: bool, known: list[bytes]) -> 
     return known[0]
 
 
-def told(name: str, result: Result) -> str:
-    """What was pulled, and what to type next."""
+def told(name: str, result: Result, rate: float | None, asked: bool) -> str:
+    """What was pulled, and what to type next; ``rate`` in bytes a second. ``asked``: to do without the agent."""
     progress = result.progress
     device = visible(result.identity.host) or "a device without a name"
     if not progress.blocks:
@@ -114,10 +170,9 @@ def told(name: str, result: Result) -> str:
         if not result.files:
             head = f"{device} ({visible(name)}) has recorded nothing yet: its ring is blank."
     else:
-        speed = progress.done_bytes / result.seconds if result.seconds else 0
         head = (
             f"Pulled {units.count(progress.blocks, 'new block')} ({units.size(progress.done_bytes)}) of {device} in"
-            f" {units.duration(result.seconds * 1000)}, {units.size(speed)}/s."
+            f" {units.duration(result.seconds * 1000)}{f', {units.size(rate)}/s' if rate else ''}."
         )
     lines = [head]
     if progress.again or result.breaks:
@@ -126,7 +181,9 @@ def told(name: str, result: Result) -> str:
             + (f", {units.count(result.breaks, 'time')} broken off and gone on" if result.breaks else "")
             + "; every block is checked."
         )
-    if not result.with_agent:
+    if not result.with_agent and asked:
+        lines.append("The ring was read with the device's own tools, as asked for.")
+    elif not result.with_agent:
         lines.append("There is no lastgasp-agent that sends: the ring was read with the device's own tools.")
     if result.cleared:
         lines.append("What is here was taken off the device's flash, but for its newest blocks.")
@@ -147,6 +204,11 @@ def told(name: str, result: Result) -> str:
     if last is not None:
         lines.append(f"Next: lastgasp report {shlex.quote(visible(str(last)))}")
     return "\n".join(lines) + "\n"
+
+
+def failure(name: str, failed: Failure) -> dict[str, object]:
+    """One that failed, as JSON."""
+    return {"target": visible(name), "why": visible(failed.why), "new_blocks": failed.kept}
 
 
 def as_json(results: list[tuple[str, Result]]) -> dict[str, object]:

@@ -54,13 +54,14 @@ def add(commands: _SubParsersAction[argparse.ArgumentParser]) -> argparse.Argume
         " file that holds a recording already is continued.",
     )
     parser.add_argument("--interval", type=_interval, default=1000, metavar="TIME", help="between samples (default 1s)")
-    parser.add_argument("--for", type=_time, dest="span", metavar="TIME", help="stop after it: 60s, 10m, 2h")
+    parser.add_argument("--for", type=milliseconds, dest="span", metavar="TIME", help="stop after it: 60s, 10m, 2h")
     parser.add_argument("-o", dest="path", metavar="FILE", help="default: lastgasp-HOST-DATE-TIME.lgr, here")
     parser.set_defaults(run=run)
     return parser
 
 
-def _time(text: str) -> int:
+def milliseconds(text: str) -> int:
+    """Of a time as people write it: 500ms, 60s, 10m, 2h. Raises ArgumentTypeError."""
     try:
         value = duration(text)
     except (ValueError, KeyError, OverflowError):
@@ -71,7 +72,7 @@ def _time(text: str) -> int:
 
 
 def _interval(text: str) -> int:
-    value = _time(text)
+    value = milliseconds(text)
     if not 100 <= value <= 86_400_000:
         raise argparse.ArgumentTypeError(f"{text!r}: the least interval is 100ms, the greatest 1d")
     return value

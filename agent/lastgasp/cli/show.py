@@ -17,7 +17,7 @@ from typing import Protocol
 from lastgasp.analysis.replay import Replay
 from lastgasp.analysis.snapshot import Snapshot, Snapshots
 from lastgasp.cli.full_screen import FullScreen
-from lastgasp.cli.record import _interval, _time
+from lastgasp.cli.record import _interval, milliseconds
 from lastgasp.report.as_json import plain
 from lastgasp.report.screen import WIDTH, Screen
 from lastgasp.report.top.columns import BY_NAME, DEFAULT
@@ -55,7 +55,7 @@ def add_wishes(parser: argparse.ArgumentParser, of_live: str = "") -> None:
         "--interval", type=_interval, default=LIVE_MS, metavar="TIME", help=f"{of_live}between samples (2s)"
     )
     parser.add_argument(
-        "--for", dest="span", type=_time, metavar="TIME", help=f"{of_live}print each sample for so long"
+        "--for", dest="span", type=milliseconds, metavar="TIME", help=f"{of_live}print each sample for so long"
     )
 
 

@@ -15,3 +15,7 @@ class PullError(Exception):
     """It could not be done; str() is the line to show: what, and what to do about it."""
 
     kept = 0  # blocks that came before that, and are kept
+
+
+class PullUsage(PullError):
+    """It was asked for in a way that makes no sense."""

@@ -7,7 +7,7 @@ import re
 import stat
 from collections.abc import Callable
 
-from lastgasp.pull import PullError
+from lastgasp.pull import PullError, PullUsage
 from lastgasp.pull.wires import Wire, stream
 from lastgasp.pull.wires.ssh import Ssh
 from lastgasp.pull.wires.tty import DEFAULT_BAUD, Tty
@@ -34,7 +34,7 @@ def wire(
     if target.startswith("tcp:"):
         found = HOST_PORT.fullmatch(target.removeprefix("tcp:"))
         if found is None or not 0 < int(found["port"]) < 65536:
-            raise PullError(f"{target}: write tcp:HOST:PORT")
+            raise PullUsage(f"{target}: write tcp:HOST:PORT")
         name, port = found["literal"] or found["host"], int(found["port"])
         return lambda: stream.tcp(name, port)
     if _character_device(target):
@@ -46,7 +46,7 @@ def wire(
     found = HOST_PORT.fullmatch(host)
     given = int(found["port"]) if found else None
     if given is not None and not 0 < given < 65536:
-        raise PullError(f"{target}: there is no port {given}")
+        raise PullUsage(f"{target}: there is no port {given}")
     remote = (found["literal"] or found["host"]) if found else host.strip("[]")
     return lambda: Ssh(user + at + remote, given, batch, tell=tell)
 

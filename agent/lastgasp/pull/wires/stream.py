@@ -34,6 +34,8 @@ def tcp(host: str, port: int) -> Stream:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except OSError as error:
         raise WireError(f"{name}: {error.strerror or error}") from None
+    except UnicodeError:  # an empty or a very long word between dots
+        raise WireError(f"{name}: {host!r} is no host name") from None
     for last, (family, kind, protocol, _, address) in enumerate(found, 1 - len(found)):
         try:
             return _connected(name, socket.socket(family, kind, protocol), address)

@@ -1,7 +1,14 @@
 """``lastgasp-agent clear --have …``: blocks of the ring that a laptop has, taken off flash, where somebody asks for it.
 
-Each slot that holds such a block becomes a blank one, but for the newest block and the slots behind it, which an agent
-that runs may be writing to just now. That agent goes on where it was. Costs one write of each of these slots.
+Each slot that holds such a block becomes a blank one. An agent that runs goes on where it was, and loses nothing:
+
+* What it may write to next stays: the RECENT slots before and behind the newest block, wherever that has got to by
+  then, for an early write may go to a slot before it (writer, SPARE_DISTANCE).
+* The RECENT newest blocks stay, in whichever slot: their last versions are still to come.
+* A slot is looked at once more right before it is blanked, and left alone unless it still holds what was asked for.
+
+A slot that cannot be read or written is passed over; the command fails for the latter once it did the others. Costs
+one write of each slot that it blanks.
 """
 
 from __future__ import annotations
@@ -10,8 +17,10 @@ import posix
 
 from lastgasp.recorder import complain, slots
 from lastgasp.recorder.dump import Usage, options
-from lastgasp.ring.format import HEADER
+from lastgasp.ring.format import HEADER_SIZE, MAGIC
+from lastgasp.ring.heads import Head
 from lastgasp.ring.prepare import RECENT, blank_block, valid_block
+from lastgasp.ring.storage import FileStorage
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,20 +51,57 @@ def main(config: Config, words: list[str]) -> int:
 
 
 def _clear(fd: int, length: int, meant: slots.Writes) -> None:
-    """Raises OSError."""
+    """Raises OSError: the last of those that writes met, after all slots were tried."""
     block_size = slots.block_size(fd, length)
     count = length // block_size
     found = []  # slots that are meant
-    newest, newest_slot = -1, 0
+    newest = None
     for slot in range(count):
-        block = posix.pread(fd, block_size, slot * block_size)
-        if valid_block(block):
-            header = HEADER.unpack_from(block)
-            if header[9] > newest:
-                newest, newest_slot = header[9], slot
-            if slots.named(meant, header[8], header[9]):
+        one = _head(fd, block_size, slot)
+        if one is not None:
+            if newest is None or one.write > newest.write:
+                newest = one
+            if slots.named(meant, one.ring, one.write):
                 found.append(slot)
+    if newest is None:
+        return
+    storage = FileStorage(fd)
+    failed = None
     for slot in found:
-        if (slot - newest_slot) % count > RECENT:
-            posix.pwrite(fd, blank_block(block_size), slot * block_size)
-    posix.fdatasync(fd)
+        blank = blank_block(block_size)
+        newest = _newest(fd, block_size, count, newest)
+        one = _head(fd, block_size, slot)  # nothing that takes time between this and the write
+        if one is None or not slots.named(meant, one.ring, one.write) or _near(one, newest, count):
+            continue
+        try:
+            storage.write(slot * block_size, blank)
+        except OSError as error:
+            failed = error
+    storage.sync()
+    if failed is not None:
+        raise failed
+
+
+def _head(fd: int, block_size: int, slot: int) -> Head | None:
+    """Of the whole block in a slot; None where there is none."""
+    block = slots.read(fd, block_size, slot)
+    return Head(slot, block) if valid_block(block) else None
+
+
+def _newest(fd: int, block_size: int, count: int, known: Head) -> Head:
+    """The newest block by now, sought near the one that was: an agent does not go far in one write's time."""
+    newest, looked = known, None
+    while looked is not newest:
+        looked = newest
+        for step in range(-RECENT, RECENT + 1):
+            slot = (looked.slot + step) % count
+            head = slots.read(fd, block_size, slot, HEADER_SIZE)
+            if len(head) == HEADER_SIZE and head.startswith(MAGIC) and Head(slot, head).write > newest.write:
+                newest = _head(fd, block_size, slot) or newest
+    return newest
+
+
+def _near(one: Head, newest: Head, count: int) -> bool:
+    """May an agent write to this slot next, or is it a version of one of the newest blocks?"""
+    ahead = (one.slot - newest.slot) % count
+    return min(ahead, count - ahead) <= RECENT or (one.ring == newest.ring and newest.number - one.number <= RECENT)

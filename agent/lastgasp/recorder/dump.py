@@ -137,7 +137,7 @@ def _wanted(
     """Slots or parts of them, again."""
     block_size = slots.block_size(fd, length)
     for slot, parts in want:
-        block = posix.pread(fd, block_size, slot * block_size)
+        block = slots.read(fd, block_size, slot)
         if valid_block(block):
             lines = frames.pack(_packed(block), frames.BLOCK, slot, size, word, base)
             yield from [line for part, line in enumerate(lines) if not parts or part in parts]

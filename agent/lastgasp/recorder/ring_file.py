@@ -7,6 +7,7 @@ merely worth knowing is in ``OpenedRing.notes``.
 import posix
 
 from lastgasp.proc import files, mounts
+from lastgasp.recorder import once
 from lastgasp.ring import pmsg, prepare
 from lastgasp.ring.format import FLAG_RECOVERED, HEADER, MIN_SLOTS
 from lastgasp.ring.storage import FileStorage
@@ -30,7 +31,6 @@ ERRORS = {
 FOLDER, BLOCK_DEVICE = 0o040000, 0o060000
 KINDS = {0o010000: "a pipe", 0o020000: "a character device", 0o120000: "a symbolic link", 0o140000: "a socket"}
 NO_FALLOCATE = (22, 38, 95)  # errno where a file system has none; glibc emulates it, musl and uClibc do not
-BLOCK_SIZE_AT = 11  # where a block's header says how large it is
 PSTORE = b"sys/fs/pstore/"
 
 
@@ -72,7 +72,9 @@ def open_ring(config: "Config", boot_id: bytes, root: bytes = b"/") -> OpenedRin
         status = posix.fstat(fd)
         device = status.st_mode & 0o170000 == BLOCK_DEVICE
         size, notes = storage.size(), []
-        block_size = _block_size(storage, config.block_size)
+        seen = min(size, config.ring_size) if device else size
+        with once.borrowed("recorder.slots") as visitor:  # a ring keeps the block size that it began with
+            block_size: int = visitor.block_size(fd, seen, config.block_size)
         if size < config.ring_size and not device:
             if size:
                 notes.append(f"ring grows from {size} to {config.ring_size} bytes")
@@ -142,17 +144,6 @@ def _extend(storage: FileStorage, size: int, wanted: int, block_size: int) -> No
         except OSError:
             pass
         raise
-
-
-def _block_size(storage: FileStorage, configured: int) -> int:
-    """A ring keeps the block size it began with: that of the first block, or the configured one if it has none."""
-    try:
-        size = 1 << storage.read(BLOCK_SIZE_AT, 1)[0]
-        if size in (4096, 8192, 16384, 32768) and prepare.valid_block(storage.read(0, size)):
-            return size
-    except (OSError, IndexError):
-        pass
-    return configured
 
 
 def _look_at_medium(ring: OpenedRing, path: str, root: bytes) -> None:

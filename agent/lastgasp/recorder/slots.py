@@ -1,6 +1,8 @@
-"""A ring's slots as those see them who only visit: how many, how large, and which of them are meant."""
+"""A ring's slots as those see them who only visit: how many, how large, and which of them are meant.
 
-from __future__ import annotations
+The agent, too, asks here when it starts, and then drops this module. A bad place of the medium ends nothing: what
+cannot be read there counts as damaged.
+"""
 
 import posix
 
@@ -13,27 +15,39 @@ if TYPE_CHECKING:
 
     Writes = dict[int, list[tuple[int, int]]]  # by ring id: ranges of write numbers, both ends in them
 
-BLOCK_DEVICE = 0o060000
+KIND, FOLDER, BLOCK_DEVICE = 0o170000, 0o040000, 0o060000
+EISDIR = 21
 SIZE_AT = 11  # where a block's header says how large it is
 
 
-def length(fd: int, config: Config) -> int:
+def length(fd: int, config: "Config") -> int:
     """Bytes of the ring: of a block device, as many as are configured. Raises OSError."""
+    kind = posix.fstat(fd).st_mode & KIND
+    if kind == FOLDER:  # it has a length, too
+        raise OSError(EISDIR, "Is a directory")
     found = posix.lseek(fd, 0, 2)
-    return min(found, config.ring_size) if posix.fstat(fd).st_mode & 0o170000 == BLOCK_DEVICE else found
+    return min(found, config.ring_size) if kind == BLOCK_DEVICE else found
 
 
-def block_size(fd: int, size_of_ring: int) -> int:
-    """As the first block that can be read says; of a ring without blocks the least."""
+def read(fd: int, block_size: int, slot: int, size: int = 0) -> bytes:
+    """A slot, or its first ``size`` bytes; empty where it cannot be read."""
+    try:
+        return posix.pread(fd, size or block_size, slot * block_size)
+    except OSError:
+        return b""
+
+
+def block_size(fd: int, size_of_ring: int, otherwise: int = MIN_BLOCK_SIZE) -> int:
+    """As the first block that can be read says; of a ring without blocks ``otherwise``."""
     for at in range(0, size_of_ring, MIN_BLOCK_SIZE):
-        head = posix.pread(fd, HEADER_SIZE, at)
+        head = read(fd, MIN_BLOCK_SIZE, at // MIN_BLOCK_SIZE, HEADER_SIZE)
         size = 1 << head[SIZE_AT] if len(head) == HEADER_SIZE and 12 <= head[SIZE_AT] <= 15 else 0
-        if size and size <= MAX_BLOCK_SIZE and at % size == 0 and valid_block(posix.pread(fd, size, at)):
+        if size and size <= MAX_BLOCK_SIZE and at % size == 0 and valid_block(read(fd, size, at // size)):
             return size
-    return MIN_BLOCK_SIZE
+    return otherwise
 
 
-def writes(text: str) -> Writes:
+def writes(text: str) -> "Writes":
     """``1f2e:1-5,9;77:4``: of the ring 1f2e the writes 1 to 5 and 9, of the ring 77 the write 4."""
     found: Writes = {}
     for ring in text.split(";") if text else ():
@@ -47,6 +61,6 @@ def _range(text: str) -> tuple[int, int]:
     return int(first), int(last or first)
 
 
-def named(meant: Writes, ring: int, write: int) -> bool:
+def named(meant: "Writes", ring: int, write: int) -> bool:
     """Is it one of these?"""
     return any(first <= write <= last for first, last in meant.get(ring, ()))

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from lastgasp.recorder import clear, dump, follow
 from lastgasp.timeline.load import load
 from lastgasp.timeline.model import Recording
 
@@ -276,6 +277,8 @@ def test_help_shows_every_command_and_the_exit_statuses(words: list[str]) -> Non
     done = subprocess.run([*COMMAND, *words], capture_output=True, text=True, check=True)
     for word in ("run", "status", "mark", "flush", "dump", "tune", "selftest", "exit status"):
         assert word in done.stdout
+    for option in {*dump.OPTIONS, *clear.OPTIONS, *follow.OPTIONS}:
+        assert option in done.stdout
     assert max(len(line) for line in done.stdout.splitlines()) <= 80
 
 

@@ -11,6 +11,15 @@ usage: lastgasp-agent COMMAND
   flush                 have everything written to flash now
   dump [--ring FILE]    the ring to standard output:
                         lastgasp-agent dump | gzip > ring.gz
+  dump --frames WORD [--have RING:WRITES] [--same RING:WRITE-CRC]
+       [--last SECONDS] [--want SLOTS] [--base 64|85] [--size BYTES]
+                        what "lastgasp pull" asks for: an index, then blocks,
+                        the newest first, in lines that WORD goes into the
+                        checksums of. Not those that --have names (1f2e:1-5,9);
+                        of the --last seconds only; --same: tell if a write is
+                        not the block that ends with this CRC; --want 7,3.0.4:
+                        slot 7 and two lines of slot 3 again, no index; lines of
+                        --base letters (85), --size bytes of data (400)
   dump --follow --frames WORD [--interval 2s] [--for 10m]
                         what "lastgasp live" on a laptop asks for: new samples
                         to standard output, in lines that WORD goes into the

@@ -295,12 +295,13 @@ def test_a_running_agent_goes_on_and_loses_nothing(device: Device) -> None:
         with device.ring.open("rb") as file:
             return scan(file).blocks
 
-    while max((one.number for one in blocks()), default=0) < 30:
+    while max((one.number for one in blocks()), default=0) < 20:
         tell()
     done = threading.Event()
+    enough = told + 300  # so that the ring does not come round, however slow this machine is
 
     def go_on() -> None:
-        while not done.is_set() and told < 2000:
+        while not done.is_set() and told < enough:
             tell()
 
     writing = threading.Thread(target=go_on)
@@ -319,7 +320,7 @@ def test_a_running_agent_goes_on_and_loses_nothing(device: Device) -> None:
     finally:
         done.set()
         writing.join()
-    assert len(blocks()) < 30
+    assert min(one.number for one in blocks()) > 5
     tell()
     assert device.stop(agent) == (0, "")
     left = {one.number for one in blocks()}

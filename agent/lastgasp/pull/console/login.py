@@ -38,10 +38,15 @@ CONTINUES = re.compile(rb"[\r\n]> ?(?:\x1b\[6n)?$")  # the shell wants the rest 
 BOOT_LOADER = re.compile(rb"[\r\n](?:=>|U-Boot>|barebox\S* ?\S*|[A-Za-z0-9_-]{1,12} ?#>) ?$")
 
 
-def reach(wire: Wire, credentials: Credentials, interrupt: bool = False) -> bool:
-    """Until a shell answers; returns whether we had to log in. Raises ShellError, WireError."""
+def reach(
+    wire: Wire, credentials: Credentials, interrupt: bool = False, entered: Callable[[], None] = lambda: None
+) -> bool:
+    """Until a shell answers; returns whether we had to log in. Raises ShellError, WireError.
+
+    ``entered`` is called when all that was asked for is said: from then on somebody has to log out.
+    """
     until = time.monotonic() + LOGIN_S
-    heard, said_name, said_password = b"", False, False
+    heard, said_name, password = b"", False, b""
     if interrupt:
         wire.write(CTRL_C)
         listen(wire, QUIET_S, quiet_s=QUIET_S)
@@ -51,17 +56,21 @@ def reach(wire: Wire, credentials: Credentials, interrupt: bool = False) -> bool
         if LOGIN.search(seen):
             if credentials.login is None:
                 raise ShellError(f"{wire.name}: the device asks for a login: say who with --login")
-            if said_password:
+            if password:
                 raise _refused(wire, credentials)
             wire.write(credentials.login.encode() + ENTER)
             said_name = True
             seen = _answer(wire, PASSWORD, credentials.login.encode())
             if PASSWORD.search(seen):
-                wire.write(credentials.password() + ENTER)
-                said_password = True
+                password = credentials.password() + ENTER
+                wire.write(password)
+                entered()
                 seen = _answer(wire, REFUSED)
                 if REFUSED.search(seen):
                     raise _refused(wire, credentials)
+                seen = b""  # the device may have echoed it, or what it took it for
+            else:
+                entered()
         elif PASSWORD.search(seen):  # somebody's login, half done: nothing was sent, so it starts over
             listen(wire, LOGIN_ANSWER_S, LOGIN.search)
             continue
@@ -72,10 +81,18 @@ def reach(wire: Wire, credentials: Credentials, interrupt: bool = False) -> bool
             kind = proof.kind(abandoned[1]) or proof.LENGTH
             wire.write(CTRL_C + KILL_LINE + listener.command_line(0, listener.BYE, kind))  # Ctrl-C may be ignored there
             listen(wire, QUIET_S, quiet_s=QUIET_S)
-        heard = (heard + seen)[-KEPT:]
+        heard = (heard + _without(password, seen))[-KEPT:]
         if proved(wire):
             return said_name
+    if password and not heard:
+        raise ShellError(f"{wire.name}: the device took a password, and no shell answers since")
     raise ShellError(f"{wire.name}: {_why(heard)}")
+
+
+def _without(password: bytes, seen: bytes) -> bytes:
+    """What was heard, the echo of a password cut out."""
+    word = password.removesuffix(ENTER)
+    return seen.replace(word, b"...") if word else seen
 
 
 def proved(wire: Wire) -> bool:

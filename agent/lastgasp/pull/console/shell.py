@@ -23,6 +23,7 @@ SILENCE_S = 20.0  # without an event: the device is taken to be gone
 ASK_S = 1.0  # without an event, at first: then it is asked whether the command runs; Python starts in 2 s on some
 CONNECT_S = 120.0  # for ssh: somebody may be looking for a password
 BYE_S = 3.0
+END_S = 20.0  # for giving a console back where all shall end
 LOGOUTS = 3  # tries
 EXIT = b" exit\r"  # as the device echoes it
 TRIES = 8  # of one command
@@ -60,12 +61,19 @@ class Shell:
         """Reach a shell and have it listen. Raises ShellError, WireError."""
         text = listener.script(self.word, self.wire.console)
         if self.wire.console:
-            self._logged_in = reach(self.wire, credentials, interrupt)
+            try:
+                self._logged_in = reach(self.wire, credentials, interrupt, self._entered)
+            except ShellError:
+                self._logged_in = False
+                raise
             self._logged_in |= load(self.wire, text, credentials, self._started)
         else:
             self.wire.write(text.encode() + b"\n")
             if not self._started(CONNECT_S):
                 raise ShellError(f"{self.wire.name}: no shell answers; it said last: {self._last()}")
+
+    def _entered(self) -> None:
+        self._logged_in = True
 
     def _started(self, patience_s: float) -> bool:
         """Does the listener say that it listens? It is asked, too: what it says first may be lost."""
@@ -87,7 +95,7 @@ class Shell:
 
     def close(self) -> None:
         """Put the terminal and the log level back; log out if it was us who logged in. Never raises."""
-        with contextlib.suppress(WireError):
+        with contextlib.suppress(WireError), self._unhalted():
             if self._listening:
                 self.interrupt(self._running)
             for _ in range(LOGOUTS if self._logged_in else 0):
@@ -97,6 +105,17 @@ class Shell:
                 seen = listen(self.wire, BYE_S, lambda seen: EXIT in seen or LOGIN.search(seen))
                 if EXIT in seen or LOGIN.search(seen) or not seen:
                     break
+
+    @contextlib.contextmanager
+    def _unhalted(self) -> Iterator[None]:
+        """Where all shall end, a console is given back still, for a few seconds; a connection just ends."""
+        halted, until = self.wire.halted, time.monotonic() + END_S
+        if self.wire.console:
+            self.wire.halted = lambda: halted() and time.monotonic() > until
+        try:
+            yield
+        finally:
+            self.wire.halted = halted
 
     def interrupt(self, runs: bool = True) -> None:
         """End the command, if one ``runs``, and the listener, which puts everything back. Never raises."""

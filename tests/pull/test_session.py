@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 from board import Board, blocks, stored, without_printk
+from made_blocks import block
 
 from lastgasp.pull import PullError, session
 from lastgasp.pull.console import Credentials, login, shell
 from lastgasp.pull.wires.tty import Tty
+from lastgasp.ring.format import FLAG_KEY
 
 LIVES = 30_000  # bytes that come through; the ring is larger
 
@@ -82,3 +84,34 @@ def test_a_ring_that_was_put_back_is_pulled_beside_what_was_kept(board: Board) -
     (before,) = (name for name in kept if "-before-1" in name)
     assert kept.pop(before) == blocks(whole)
     assert list(kept.values()) == [board.blocks()]
+
+
+@pytest.mark.parametrize("plain", [False, True], ids=["agent", "plain"])
+def test_two_histories_of_one_ring_are_never_mixed(board: Board, plain: bool) -> None:
+    """A ring at write 40 is put back to 20 and goes on to 60; only the last of it is pulled, which shares no write."""
+
+    def ring(upto: int, after: bytes) -> bytes:
+        made = [block(n, n, payload=after if n > 20 else b"", uptime_s=60 * n, flags=FLAG_KEY) for n in range(upto)]
+        return b"".join(one.data for one in made).ljust(64 * 4096, b"\0")
+
+    wanted = options(board, [])
+    wanted.plain = plain
+    board.ring.write_bytes(ring(40, b"first"))
+    with board.line("ash") as line:
+        session.pull(Tty(line.path), wanted, lambda *_: None)
+    before = board.blocks()
+    board.ring.write_bytes(ring(60, b"second"))
+    wanted.last_s = 300
+    with board.line("ash") as line:
+        result = session.pull(Tty(line.path), wanted, lambda *_: None)
+    assert result.diverged
+    kept = {path.name: blocks(path.read_bytes()) for path in (board.folder / "kept").glob("*/*.lgr")}
+    (aside,) = (name for name in kept if "-before-1" in name)
+    assert kept.pop(aside) == before, "nothing new is in it"
+    (now,) = kept.values()
+    assert now.items() < board.blocks().items()
+    assert len(now) == result.progress.blocks
+    wanted.last_s = None
+    with board.line("ash") as line:
+        session.pull(Tty(line.path), wanted, lambda *_: None)
+    assert stored(board.folder / "kept").items() >= board.blocks().items()

@@ -40,9 +40,13 @@ def test_rings_have_a_file_each_and_devices_a_folder_each(tmp_path: Path) -> Non
     others = [
         Identity("gateway", machine="0123456789abcdef", serial="S2"),
         Identity("gateway", machine="f" * 16, serial="S1"),
-        Identity("gateway-2", machine="0123456789abcdef", serial="S1"),
         Identity("gateway", mac="02:00:00:00:00:02"),
         Identity("gateway", mac="02:00:00:00:00:03"),
+        # Clones of one image, told apart by a MAC that a maker gave, or by their names.
+        Identity("gateway", machine="c" * 16, mac="00:04:9f:00:00:01"),
+        Identity("gateway", machine="c" * 16, mac="00:04:9f:00:00:02"),
+        Identity("gateway-1", machine="c" * 16, mac="02:00:00:00:00:01"),
+        Identity("gateway-2", machine="c" * 16, mac="02:00:00:00:00:01"),
     ]
     for identity in (HERE, *others):
         with store.device(tmp_path, identity) as device:
@@ -52,9 +56,14 @@ def test_rings_have_a_file_each_and_devices_a_folder_each(tmp_path: Path) -> Non
     assert len(list(tmp_path.glob("*/*.lgr"))) == 2 * (len(others) + 1)
 
 
-def test_a_new_mac_does_not_make_another_device_of_one_that_has_a_serial_number(tmp_path: Path) -> None:
-    moved = Identity(HERE.host, HERE.machine, HERE.serial, "02:00:00:00:00:99", HERE.model)
-    assert store.device(tmp_path, HERE).path == store.device(tmp_path, moved).path
+def test_a_device_stays_the_same_under_another_name_and_with_a_mac_that_it_makes_up(tmp_path: Path) -> None:
+    assert HERE.key == Identity("other", HERE.machine, HERE.serial, "02:00:00:00:00:99", HERE.model).key
+    other = Identity("other", HERE.machine, HERE.serial)
+    with store.device(tmp_path, HERE):
+        pass
+    assert store.device(tmp_path, other).path == store.device(tmp_path, HERE).path
+    named = Identity("gateway", machine="c" * 16, mac="02:00:00:00:00:01")
+    assert named.key == Identity("gateway", machine="c" * 16, mac="06:00:00:00:00:02").key
 
 
 @pytest.mark.parametrize("host", ["../../etc", "/etc/passwd", "..", "", "a\x1b[2J\nb", "x" * 5000, "-rf", "$(id)"])
@@ -145,7 +154,10 @@ def test_nothing_newer_is_ever_left_out_however_pulls_break_off(tmp_path: Path, 
             ranges = parsed(device.have())
             wanted = [one for one in newest_first if not any(a <= one.write <= b for a, b in ranges)]
             whole = pull == 11
-            for one in wanted if whole else wanted[: chance.randrange(len(wanted) + 1)]:
+            some = wanted if whole else wanted[: chance.randrange(len(wanted) + 1)]
+            for one in some:
                 device.add(one)
+            if some == wanted and versions:
+                device.completed(7, versions[-1].write)
     held = set(kept(device.files[0]))
     assert held >= {(one.number, one.write) for one in there.values()}

@@ -11,17 +11,19 @@ import zlib
 from dataclasses import dataclass, field
 
 from lastgasp.pull import PullError
-from lastgasp.pull.blocks import Parts, unpacked
+from lastgasp.pull.blocks import Parts, Pulled, unpacked
 from lastgasp.pull.console import Garbled
 from lastgasp.pull.console.incoming import Frame
 from lastgasp.pull.console.shell import Shell
 from lastgasp.pull.identity import About, quoted
+from lastgasp.pull.kept import Diverged
 from lastgasp.pull.progress import Keeper, Progress, Tell
 from lastgasp.ring import frames
 from lastgasp.ring.format import MAX_BLOCK_SIZE
 
 INDEX_LIMIT = 1 << 20  # bytes of an index
 SLOTS_LIMIT = 1 << 18
+EARLY = 1024  # blocks that wait for an index
 BYTES_LIMIT = 1 << 30  # of a ring: more is no recording, but perhaps a trap
 PARTS_LIMIT = 8 << 20  # bytes of blocks of which only parts are there
 SLACK = 16 << 20  # bytes that an answer may bring beyond what was announced
@@ -59,7 +61,7 @@ class Index:
                 made.slots += range(a, b + 1) if b >= a else range(a, b - 1, -1)
             if not 0 <= int(values["bytes"]) <= BYTES_LIMIT:
                 raise ValueError(values["bytes"])
-            int(values["ring"], 16), int(values["newest"])
+            int(values["ring"], 16), int(values["newest"]), int(values.get("differs", "0"), 16)
         except (zlib.error, ValueError, KeyError):
             raise PullError("the device sends an index that makes no sense") from None
         return made
@@ -78,14 +80,16 @@ class FromAgent:
         self._parts: dict[int, Parts] = {}  # by slot
         self._waiting_bytes = 0  # that these take
         self._done: set[int] = set()  # slots
+        self._slots: frozenset[int] = frozenset()  # that are sent
+        self._early: dict[int, Pulled] = {}  # came before the index, by slot
         self._complaint = ""
 
     def pull(self, last_s: int | None) -> Progress:
         """Everything that is not kept already. Raises TooOld, PullError, ShellError, WireError."""
         for _ in range(IDLE_ROUNDS):
-            named = self.keeper.have()
+            options = {"--have": self.keeper.have(), "--same": self.keeper.same(), "--last": str(last_s or "")}
             try:
-                self._ask((f" --have {quoted(named)}" if named else "") + (f" --last {last_s}" if last_s else ""))
+                self._ask("".join(f" {name} {quoted(value)}" for name, value in options.items() if value))
             except Garbled:
                 continue
             if self._index is not None:
@@ -99,6 +103,8 @@ class FromAgent:
                 self._again(wanted)
             idle = 0 if (self.progress.done_bytes, len(self._done)) > before else idle + 1
         self.progress.missing = len(wanted)
+        if not wanted and not last_s:
+            self.keeper.completed(int(self._index.values["ring"], 16), int(self._index.values["newest"]))
         self.tell(self.progress)
         return self.progress
 
@@ -144,9 +150,7 @@ class FromAgent:
             elif event.kind == frames.INDEX:
                 self._index_parts.add(event.part, event.parts, event.data)
                 if self._index is None and not self._index_parts.missing:
-                    self._index = Index.read(self._index_parts.joined())
-                    self.keeper.check_newest(int(self._index.values["ring"], 16), int(self._index.values["newest"]))
-                    self.progress.total_bytes = int(self._index.values["bytes"]) + self.progress.done_bytes
+                    self._begin(Index.read(self._index_parts.joined()))
             elif event.kind == frames.BLOCK and self._expected(event.number):
                 self._part(event)
         if self.shell.status == USAGE:
@@ -154,8 +158,26 @@ class FromAgent:
         if self.shell.status:
             raise PullError(f"{self.shell.wire.name}: {self._complaint or 'the agent on the device failed'}")
 
+    def _begin(self, index: Index) -> None:
+        """Nothing is kept before it is known that the ring is the one that was pulled before. Raises PullError."""
+        self.keeper.check_newest(int(index.values["ring"], 16), int(index.values["newest"]))
+        if "differs" in index.values:
+            raise Diverged(int(index.values["differs"], 16))
+        self._index = index
+        self._slots = frozenset(index.slots)
+        self.progress.total_bytes = int(index.values["bytes"]) + self.progress.done_bytes
+        early, self._early = self._early, {}
+        for slot, block in early.items():
+            self._whole(slot, block)
+
     def _expected(self, slot: int) -> bool:
-        return slot not in self._done and (slot in self._parts or self._waiting_bytes < PARTS_LIMIT)
+        if self._index is not None and slot not in self._slots:
+            return False
+        return (
+            slot not in self._done
+            and slot not in self._early
+            and (slot in self._parts or self._waiting_bytes < PARTS_LIMIT)
+        )
 
     def _part(self, frame: Frame) -> None:
         parts = self._parts.setdefault(frame.number, Parts())
@@ -171,7 +193,15 @@ class FromAgent:
         if block is None:  # the agent wrote there between two of our questions: ask for the whole of it
             self.progress.done_bytes -= parts.size
             return
-        self._done.add(frame.number)
-        self.progress.blocks += 1
-        self.keeper.add(block)
-        self.tell(self.progress)
+        self._whole(frame.number, block)
+
+    def _whole(self, slot: int, block: Pulled) -> None:
+        """A block is here; it waits for the index, which stands before all blocks but may have been garbled."""
+        if self._index is None:
+            if len(self._early) < EARLY:
+                self._early[slot] = block
+        elif slot in self._slots:
+            self._done.add(slot)
+            self.progress.blocks += 1
+            self.keeper.add(block)
+            self.tell(self.progress)

@@ -13,6 +13,11 @@ from lastgasp.pull.console.shell import Shell
 DEFAULT_RING = "/var/lib/lastgasp/ring"
 TRIES = 4
 LONGEST = 160  # letters of a value
+LOCAL = 2  # the bit of a MAC's first byte that says so
+PLACEHOLDERS = {
+    "to be filled by o.e.m.", "default string", "not specified", "none", "unknown", "uninitialized", "n/a", "0",
+    "system serial number", "0123456789", "123456789", "0000000000000000", "0000000000", "00000000",
+}  # fmt: skip
 BETWEEN = b"\x1f"
 FILES = {
     "host": "/proc/sys/kernel/hostname",
@@ -59,11 +64,19 @@ class Identity:
     def key(self) -> str:
         """Eight hexadecimal digits of what tells this device from others, and stays.
 
-        The MAC counts only where there is nothing else: some boards make up a new one at each boot.
+        A serial number or a MAC that its maker gave it is enough, beside the machine-id, which clones of an image may
+        share; a device may be given another host name then. Where there is neither, the name and any MAC count.
         """
-        known = [self.host, self.machine, self.serial]
-        known += [self.mac] if not self.machine and not self.serial else []
+        known = [self.serial, self.machine, self.mac if _given(self.mac) else ""]
+        if not self.serial and not known[2]:
+            known += [self.host, self.mac if not self.machine else ""]
         return hashlib.sha256("\0".join(known).encode("utf-8", "surrogateescape")).hexdigest()[:8]
+
+
+def _given(mac: str) -> bool:
+    """Did a maker give it? The others have a bit set (IEEE 802), and some boards make up a new one at each boot."""
+    first = mac.partition(":")[0]
+    return len(first) == 2 and set(first) <= set("0123456789abcdefABCDEF") and not int(first, 16) & LOCAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +102,9 @@ def about(shell: Shell, ring: str | None) -> About:
 
 
 def _text(value: bytes) -> str:
-    return value[:LONGEST].decode("utf-8", "replace").strip(" \t\r\0")
+    """What a maker left for others to fill in is nothing."""
+    text = value[:LONGEST].decode("utf-8", "replace").strip(" \t\r\0")
+    return "" if text.lower() in PLACEHOLDERS else text
 
 
 def _about(found: dict[str, str], ring: str | None) -> About:

@@ -7,17 +7,20 @@ something else: a device whose ring was put back to an earlier state is told (``
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from lastgasp.pull import PullError
 from lastgasp.pull.blocks import Pulled
-from lastgasp.ring.format import FLAG_OPEN
+from lastgasp.ring.format import CRC, FLAG_OPEN, HEADER, HEADER_SIZE
 from lastgasp.ring.scan import Block, scan
 
 SUFFIX, PART = ".lgr", ".part"
+SLOT = 10  # place of the slot among a header's fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +57,9 @@ class Ring:
             with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
                 for block in scan(file).blocks:
                     self._hold(block, path)
+        self.complete = -1  # up to this write nothing is missing, for a pull brought all that there was
         self.new = 0
-        self._file = self._aside.open("ab")
+        self._file: BinaryIO | None = None  # opened for the first block that comes
 
     def _hold(self, block: Block, path: Path) -> None:
         if block.ring_id == self.ring:
@@ -74,12 +78,32 @@ class Ring:
             if self._read(known) != block.data:
                 raise Diverged(self.ring)
             return
+        if self._file is None:
+            self._file = self._aside.open("ab")
         offset = self._file.tell()
         self._file.write(block.data)
         self._file.flush()
         is_open = bool(block.data[9] & FLAG_OPEN)
         self._keep(Held(block.number, block.write, is_open, offset, len(block.data), self._aside))
         self.new += 1
+
+    def marks(self, most: int) -> dict[int, bytes]:
+        """Of some writes, the newest first and then further and further apart, the CRC that ends their block."""
+        return {one.write: self._read(one)[-CRC.size :] for one in self._some(most)}
+
+    def places(self, most: int) -> list[int]:
+        """The slots that these writes stood in."""
+        return [HEADER.unpack_from(self._read(one))[SLOT] for one in self._some(most)]
+
+    def _some(self, most: int) -> list[Held]:
+        writes = sorted(self.writes, reverse=True)
+        chosen = sorted({min(1 << step >> 1, len(writes) - 1) for step in range(most)}) if writes else []
+        return [self.writes[writes[place]] for place in chosen]
+
+    def header(self, write: int) -> bytes | None:
+        """Of the block that is kept of this write; None: none is."""
+        known = self.writes.get(write)
+        return self._read(known)[:HEADER_SIZE] if known is not None else None
 
     def _read(self, one: Held) -> bytes:
         with one.path.open("rb") as file:
@@ -94,14 +118,18 @@ class Ring:
         """
         found: list[tuple[int, int]] = []
         later: Held | None = None
+        newest = max(self.writes, default=-1)
         for number in sorted(self.held, reverse=True)[1:]:
             one = self.held[number]
+            if one.write <= self.complete:
+                break
             if later is not None and later.number == number + 1 and not one.open and one.write < found[-1][0]:
                 found[-1] = one.write, found[-1][1]
             else:
                 found.append((one.write, one.write))
             later = one
-        return found
+        known = min(self.complete, newest - 1)
+        return [*found, (0, known)] if known >= 0 else found
 
     def set_aside(self) -> None:
         """Keep what there is under another name, and begin anew. Raises OSError."""
@@ -112,21 +140,37 @@ class Ring:
                 number += 1
             os.replace(self.path, target)
 
+    @property
+    def changed_s(self) -> float:
+        """When something last came for it."""
+        if self.new:
+            return math.inf
+        return max((path.stat().st_mtime for path in (self.path, self._aside) if path.exists()), default=0.0)
+
     def settle(self) -> None:
         """What came is on our own disk. Raises OSError."""
-        os.fsync(self._file.fileno())
+        if self._file is not None:
+            os.fsync(self._file.fileno())
 
     def finish(self) -> None:
         """One file of it, in order, whole at any time. Raises OSError."""
-        self._file.close()
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+        if not self._aside.exists():
+            return
         if self._aside.stat().st_size:
             target = self.path.with_suffix(".new")
-            with target.open("wb") as file:
-                for data in self._blocks():
-                    file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(target, self.path)
+            try:
+                with target.open("wb") as file:
+                    for data in self._blocks():
+                        file.write(data)
+                    file.flush()
+                    os.fsync(file.fileno())
+                os.replace(target, self.path)
+            except OSError:
+                target.unlink(missing_ok=True)
+                raise
         self._aside.unlink(missing_ok=True)
 
     def _blocks(self) -> Iterator[bytes]:

@@ -20,9 +20,10 @@ from lastgasp.pull.console import Garbled
 from lastgasp.pull.console.incoming import Reply
 from lastgasp.pull.console.shell import Shell
 from lastgasp.pull.identity import About, quoted
+from lastgasp.pull.listing import Listing
 from lastgasp.pull.progress import Keeper, Progress, Tell
-from lastgasp.ring.format import BLANK_MAGIC, HEADER, HEADER_SIZE, MAGIC, MAX_BLOCK_SIZE, MIN_BLOCK_SIZE, VERSION
-from lastgasp.ring.heads import Head, in_order, latest
+from lastgasp.ring.format import HEADER_SIZE
+from lastgasp.ring.heads import in_order, latest
 
 # What makes text of bytes. The shell joins its lines with spaces, which saves processes: they are what costs here.
 ENCODERS = {
@@ -35,11 +36,10 @@ AROUND = re.compile(rb"begin-base64 \d+ x|====| ")  # what is no data
 UNIT = 4  # bytes: headers are read by dd in such pieces, for it skips whole ones only
 HEADER_UNITS = -(-HEADER_SIZE // UNIT)
 PROBES = 16  # headers in one reply, of 2 kB: a long one garbles sooner
-SPARE = 8  # slots beyond the newest block in which a newer version of it may stand (ring.writer)
 PIECES = (4096, 1024, 256)  # bytes; a line garbles with its length
 BATCH = 16  # pieces in one command
 TRIES = 4  # that bring nothing
-MOST_SLOTS = 1 << 18
+MOST = 256 << 20  # bytes of a ring
 NAME = 10  # letters of a slot
 WORTH = 0.75  # of a block: what holds less is packed
 
@@ -63,12 +63,15 @@ class Plain:
         self._sizes: dict[int, int] = {}  # of blocks without what fills them up, by slot
         self._piece = 0  # index into PIECES
         self._probes = PROBES
-        self._block_size = self._slots = 0
+        self._block_size = 0
 
     def pull(self, last_s: int | None) -> Progress:
         """Every block that is not kept already. Raises PullError, ShellError, WireError."""
-        self._measure()
-        chosen = in_order(self._list(last_s))
+        listing = Listing(self._heads, self._length())
+        chosen = in_order(listing.heads(self.keeper, last_s))
+        self._block_size = listing.block_size
+        if not chosen and not listing.blank:
+            raise self._no_ring()
         if chosen:
             self.keeper.check_newest(chosen[0].ring, chosen[0].write)
         if last_s:
@@ -77,29 +80,33 @@ class Plain:
         self.progress.total_bytes = len(wanted) * self._block_size
         self._sizes = {one.slot: one.size for one in wanted}
         self._fetch([one.slot for one in wanted])
+        if chosen and not last_s and not self.progress.missing:
+            self.keeper.completed(chosen[0].ring, chosen[0].write)
         return self.progress
 
     # -- headers ---------------------------------------------------------------------------------------------
 
-    def _measure(self) -> None:
-        """How large blocks and the ring are, as the first header that can be read says. Raises PullError."""
-        self._block_size, slots = MIN_BLOCK_SIZE, MAX_BLOCK_SIZE // MIN_BLOCK_SIZE
-        for data in self._heads(range(2 * slots)).values():
-            size = 1 << data[11] if data.startswith(MAGIC) and data[8] == VERSION and data[11] < 32 else 0
-            if MIN_BLOCK_SIZE <= size <= MAX_BLOCK_SIZE:
-                self._block_size, self._slots = size, min(HEADER.unpack_from(data)[11], MOST_SLOTS)
-                return
-        raise PullError(
+    def _length(self) -> int:
+        """Bytes of the ring, at most MOST. Raises PullError: it cannot be read."""
+        read = f"dd if={quoted(self._ring)} bs=65536 count={MOST >> 16} 2>/dev/null|wc -c"
+        for _ in range(TRIES):
+            for reply in self._replies(f"y z $({read})", b"z"):
+                if reply.isdigit() and int(reply[:NAME]) > 0:
+                    return min(int(reply[:NAME]), MOST)
+        raise self._no_ring()
+
+    def _no_ring(self) -> PullError:
+        return PullError(
             f"{self.shell.wire.name}: {self._ring} holds no recording, or cannot be read; name the ring with --ring"
         )
 
-    def _heads(self, slots: Iterable[int]) -> dict[int, bytes]:
+    def _heads(self, slots: Iterable[int], block_size: int) -> dict[int, bytes]:
         """Headers as they are in the ring, by slot; those that cannot be read are left out. Raises PullError."""
         found: dict[int, bytes] = {}
         wanted = list(slots)
         idle = 0
         while wanted and idle < TRIES:
-            skip = f"$((s*{self._block_size // UNIT}))"
+            skip = f"$((s*{block_size // UNIT}))"
             read = f"dd if={quoted(self._ring)} bs={UNIT} skip={skip} count={HEADER_UNITS} 2>/dev/null|{self._encoder}"
             before = len(wanted)
             for at in range(0, len(wanted), self._probes):
@@ -117,53 +124,6 @@ class Plain:
         if wanted:
             raise PullError(f"{self.shell.wire.name}: the line garbles too much: what is in the ring cannot be heard")
         return {slot: data for slot, data in found.items() if len(data) == HEADER_SIZE}
-
-    def _list(self, last_s: int | None) -> list[Head]:
-        """Headers of blocks from the newest backwards, of as many as matter."""
-        newest = self._newest()
-        if newest is None:
-            return []
-        found: list[Head] = []
-        oldest: list[Head] = []  # what stands ahead of the newest block and is no version of the last few
-        for at in range(0, self._slots, PROBES):
-            steps = range(at, min(at + PROBES, self._slots))
-            headers = self._heads([(newest.slot + SPARE - step) % self._slots for step in steps])
-            new = self._blocks_among(headers)
-            if not at:
-                oldest = [one for one in new if one.number < newest.number - PROBES]
-                new = [one for one in new if one not in oldest]
-            found += new
-            ordered = in_order(found)
-            if last_s and len(latest(ordered, last_s * 1000)) < len(ordered):
-                return found
-            if headers and all(data.startswith(BLANK_MAGIC) for data in headers.values()):
-                return found
-            if at and new and self._known_behind(newest, new):
-                return found
-        return found + oldest
-
-    def _known_behind(self, newest: Head, some: list[Head]) -> bool:
-        """Are these kept, and all that can still be in the ring before them?"""
-        first = self.keeper.known_since(newest.ring, min(one.write for one in some))
-        knows = all(self.keeper.knows(one.ring, one.write) for one in some)
-        return knows and first is not None and first <= max(0, newest.write - self._slots)
-
-    def _newest(self) -> Head | None:
-        """The block of the highest write number, as headers say it; None: there is none."""
-        low, high = 0, self._slots
-        best: Head | None = None
-        while high > low:
-            step = max(1, (high - low) // PROBES)
-            for one in self._blocks_among(self._heads(range(low, high, step))):
-                if best is None or one.write > best.write:
-                    best = one
-            if best is None or step == 1:
-                break
-            low, high = best.slot, min(best.slot + step, self._slots)
-        return best
-
-    def _blocks_among(self, headers: dict[int, bytes]) -> list[Head]:
-        return [Head(slot, data) for slot, data in headers.items() if data.startswith(MAGIC) and data[8] == VERSION]
 
     # -- blocks ----------------------------------------------------------------------------------------------
 

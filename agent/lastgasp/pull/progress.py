@@ -35,6 +35,18 @@ class Keeper(Protocol):
     def have(self) -> str:
         """All that need not be, for ``lastgasp-agent dump --have``."""
 
+    def same(self) -> str:
+        """Writes by which the device can tell whether its ring is the one that is kept, for ``dump --same``."""
+
+    def places(self) -> list[int]:
+        """Slots in which such writes stood."""
+
+    def differs(self, ring: int, write: int, header: bytes) -> bool:
+        """Is another block kept of this write?"""
+
+    def completed(self, ring: int, write: int) -> None:
+        """All that the device has up to this write is here."""
+
     def check_newest(self, ring: int, write: int) -> None:
         """The device's newest write is this. Raises PullError: it contradicts what is kept."""
 

@@ -6,7 +6,8 @@ older versions of blocks. The ring is only read; the agent, if one runs, is aske
 
 Index, compressed by zlib, one ``name value`` a line: ``agent`` (version), ``ring`` (id, hexadecimal), ``slots``,
 ``size`` (bytes of a block), ``newest`` (write number), ``bytes`` (of the blocks sent, without what fills them up),
-``send`` (slots in the order of sending: ``7-5 3``).
+``send`` (slots in the order of sending: ``7-5 3``), ``differs`` (id of a ring of which a write that was named by
+``--same`` is another block: it was put back to an earlier state since).
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 PIECE = 65536
 SIZE = 400  # bytes of data in a frame
-OPTIONS = ("--ring", "--frames", "--base", "--size", "--have", "--last", "--want")
+OPTIONS = ("--ring", "--frames", "--base", "--size", "--have", "--same", "--last", "--want")
 
 
 class Usage(Exception):
@@ -43,6 +44,7 @@ def main(config: Config, words: list[str]) -> int:
         given = options(words, OPTIONS)
         word, base, size = form(given)
         have = slots.writes(given.get("--have", ""))
+        same = slots.marks(given.get("--same", ""))
         want = _want(given.get("--want", ""))
         last_s = int(given.get("--last", 0))
     except (Usage, ValueError) as error:
@@ -66,7 +68,7 @@ def main(config: Config, words: list[str]) -> int:
             elif want:
                 _write(_wanted(fd, length, want, word.encode(), base, size))
             else:
-                _write(_new(fd, length, have, last_s, word.encode(), base, size))
+                _write(_new(fd, length, have, same, last_s, word.encode(), base, size))
         finally:
             posix.close(fd)
         sys.stdout.flush()
@@ -143,17 +145,23 @@ def _wanted(
             yield from [line for part, line in enumerate(lines) if not parts or part in parts]
 
 
-def _new(fd: int, length: int, have: slots.Writes, last_s: int, word: bytes, base: int, size: int) -> Iterator[bytes]:
+def _new(
+    fd: int, length: int, have: slots.Writes, same: slots.Marks, last_s: int, word: bytes, base: int, size: int
+) -> Iterator[bytes]:
     """The index, then what the asker has not."""
     block_size = slots.block_size(fd, length)
     found = []
+    differs = None  # a ring of which the asker has another block of the same write
     for slot in range(length // block_size):
         try:
             block = posix.pread(fd, block_size, slot * block_size)
         except OSError:
             continue  # a bad place of the medium
         if valid_block(block):
-            found.append(heads.Head(slot, block))
+            head = heads.Head(slot, block)
+            found.append(head)
+            if same.get((head.ring, head.write), crc := CRC.unpack_from(block, len(block) - CRC.size)[0]) != crc:
+                differs = head.ring
     chosen = heads.in_order(found)
     newest = chosen[0] if chosen else None
     if last_s:
@@ -168,6 +176,8 @@ def _new(fd: int, length: int, have: slots.Writes, last_s: int, word: bytes, bas
         b"bytes %d" % sum(one.size for one in chosen),
         b"send " + _runs([one.slot for one in chosen]),
     ]
+    if differs is not None:
+        lines.append(b"differs %x" % differs)
     yield from frames.pack(zlib.compress(b"\n".join(lines)), frames.INDEX, 0, size, word, base)
     for one in chosen:
         try:

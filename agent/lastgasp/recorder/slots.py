@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from lastgasp.recorder.config import Config
 
     Writes = dict[int, list[tuple[int, int]]]  # by ring id: ranges of write numbers, both ends in them
+    Marks = dict[tuple[int, int], int]  # by ring id and write number: the block's CRC
 
 KIND, FOLDER, BLOCK_DEVICE = 0o170000, 0o040000, 0o060000
 EISDIR = 21
@@ -59,6 +60,17 @@ def writes(text: str) -> "Writes":
 def _range(text: str) -> tuple[int, int]:
     first, _, last = text.partition("-")
     return int(first), int(last or first)
+
+
+def marks(text: str) -> "Marks":
+    """``1f2e:5-0badcafe,9-12345678``: in the ring 1f2e the write 5 ends with the CRC 0badcafe, the write 9 with …"""
+    found: Marks = {}
+    for ring in text.split(";") if text else ():
+        name, _, those = ring.partition(":")
+        for one in those.split(","):
+            write, _, crc = one.partition("-")
+            found[int(name, 16), int(write)] = int(crc, 16)
+    return found
 
 
 def named(meant: "Writes", ring: int, write: int) -> bool:

@@ -7,6 +7,9 @@ import json
 import os
 import re
 import signal
+import socket
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -305,6 +308,21 @@ def test_what_is_done_is_told_of_a_bench_that_is_interrupted(
     told = json.loads(out)
     assert [one["target"] for one in told["devices"]] == ["good"]
     assert [one["target"] for one in told["failed"]] == ["hangs", "later"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_pull_of_one_device_ends_as_by_ctrl_c_by_whatever_signal(tmp_path: Path, number: signal.Signals) -> None:
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(tmp_path / "console"))
+        server.listen()
+        command = [sys.executable, "-m", "lastgasp.cli.main", "pull", f"unix:{tmp_path}/console", "-o", str(tmp_path)]
+        child = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        server.settimeout(60)
+        server.accept()[0].recv(100)
+        child.send_signal(number)
+        _, err = child.communicate(timeout=60)
+    assert child.returncode == 128 + number
+    assert err == "lastgasp: interrupted; what came is kept, and the next pull goes on from there\n"
 
 
 def test_several_images_are_all_tried_and_one_json_tells_of_all(

@@ -63,6 +63,7 @@ def run(options: argparse.Namespace) -> int:
         sys.stdout.write(told(names, done, failed))
     if interrupted:
         sys.stdout.flush()
+        sys.stderr.write(pull_one.INTERRUPTED)
         raise KeyboardInterrupt
     if failed:
         return pull_one.PARTLY if done or any(one.kept for one in failed.values()) else FAILED

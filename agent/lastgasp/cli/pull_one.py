@@ -25,6 +25,7 @@ from lastgasp.report.visible import visible
 
 FORMAT = 1
 DONE, PARTLY = 0, 3
+INTERRUPTED = "lastgasp: interrupted; what came is kept, and the next pull goes on from there\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ def run(options: argparse.Namespace, name: str) -> int:
             result = one(options, name, tell, may_clear=may_clear)
         except KeyboardInterrupt:
             line.end()
-            sys.stderr.write("lastgasp: interrupted; what came is kept, and the next pull goes on from there\n")
+            sys.stderr.write(INTERRUPTED)
             raise
         except PullError as error:
             if not error.kept:

@@ -151,6 +151,8 @@ def test_never_is_a_block_lost_that_was_not_named(seed: int, tmp_path: Path, age
 
     agent.between = lambda: write(4) if rnd.random() < 0.5 else None
     agent.at_once = lambda: one_write() if rnd.random() < 0.5 else None
+    ring.mark()
+    ring.flush()
     for _ in range(25):
         write(60)
         if rnd.random() < 0.3:
@@ -167,7 +169,7 @@ def test_never_is_a_block_lost_that_was_not_named(seed: int, tmp_path: Path, age
         for slot in blank:
             del ring.storage.put[slot]
         cleared += len(blank)
-        newest = max((one.number for one in there.values()), default=0)
+        newest = max(one.number for one in there.values())
         assert {one.number for one in there.values()} >= set(range(max(0, newest - prepare.RECENT), newest + 1))
     print(cleared, "slots cleared")
     assert cleared

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import shutil
+import threading
+import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+from board import PASSWORD as PASSWORD_THERE
+from board import USER, Board, without_printk
 
+from lastgasp.pull import PullError, session
 from lastgasp.pull.console import Credentials, ShellError, login
 from lastgasp.pull.console import shell as shell_module
 from lastgasp.pull.console.shell import Shell
+from lastgasp.pull.progress import Progress
 from lastgasp.pull.wires import WireError
+from lastgasp.pull.wires.tty import Tty
 
 PASSWORD = b"s3cret-pw"
 
@@ -91,3 +100,29 @@ def test_a_connection_just_ends_where_all_shall_end() -> None:
     with pytest.raises(WireError), Shell(wire, 85, 400) as shell:
         shell.open(Credentials(None, lambda: PASSWORD))
     assert wire.heard == []
+
+
+@pytest.mark.skipif(shutil.which("busybox") is None, reason="no busybox")
+def test_a_real_console_is_logged_out_where_all_shall_end_in_the_middle_of_a_pull(tmp_path: Path) -> None:
+    board = Board(tmp_path)
+    undo = without_printk(board)
+    halt = threading.Event()
+
+    def tell(_: str, progress: Progress) -> None:
+        if progress.blocks > 1:
+            halt.set()
+
+    options = session.Options(tmp_path / "kept", Credentials(USER, PASSWORD_THERE.encode), str(board.ring))
+    try:
+        with board.line("ash", login=True) as line:
+            wire = Tty(line.path)
+            wire.halted = halt.is_set
+            with pytest.raises(PullError, match="stopped") as error:
+                session.pull(wire, options, tell)
+            assert error.value.kept > 0
+            until = time.monotonic() + 30
+            while not (board.home / "logouts").exists() and time.monotonic() < until:
+                time.sleep(0.05)
+        assert (board.home / "logouts").read_text() == "True\n"
+    finally:
+        undo()

@@ -141,7 +141,7 @@ class FromAgent:
         incoming = self.shell.incoming
         form = f" --frames {self.shell.word} --base {incoming.base} --size {incoming.size}"
         came = 0
-        for event in self.shell.run(self._program + form + options):
+        for event in self.shell.run(self._program + form + options, frames=True):
             came += len(event.data if isinstance(event, Frame) else event.text) + frames.OVERHEAD
             if came > (self.progress.total_bytes or 0) + SLACK:
                 raise PullError(f"{self.shell.wire.name}: the device sends without end")

@@ -76,6 +76,8 @@ class Device:
                 fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
                 raise PullError(f"{self.path}: another pull of this device is at work") from None
+            if not os.path.exists(self.path / LOCK):  # deleted just now, by who held it
+                raise PullError(f"{self.path}: was just deleted; pull again")
             self.facts = {**(_read(self.path) or {}), **self.facts}
             self._rings, self._made = {}, 0
             with told(self.path):

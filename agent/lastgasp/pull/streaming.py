@@ -19,8 +19,9 @@ from lastgasp.pull.identity import Identity, about, quoted
 from lastgasp.pull.session import CONSOLE, PIPE
 from lastgasp.pull.wires import Wire
 
-# On a serial line nobody can tell that we are gone: there the stream ends by itself, and is asked for again.
-CONSOLE_SPAN, PIPE_SPAN = "10m", "1d"
+# On a serial line nobody can tell that we are gone, and over SSH it takes long: the stream ends by itself, and is asked
+# for again.
+CONSOLE_SPAN, PIPE_SPAN = "3m", "10m"
 ABANDONED = re.compile(rb"(?:^|[\r\n]):[0-9A-Za-z!#$%&()*+;<=>?@^_`{|}~-]{15,}[\r\n]")  # a frame: our stream still runs
 SETTLED_S, BOOT_S = 8.0, 90.0  # a console that says nothing for so long does not boot; that it does for so long at most
 
@@ -68,7 +69,9 @@ class Streaming:
         span = CONSOLE_SPAN if self.wire.console else PIPE_SPAN
         said = ""
         self._streams = True
-        for event in self.shell.run(f"r {quoted(agent)} dump --follow {form} --interval {interval_ms}ms --for {span}"):
+        for event in self.shell.run(
+            f"r {quoted(agent)} dump --follow {form} --interval {interval_ms}ms --for {span}", frames=True
+        ):
             if isinstance(event, Frame):
                 yield event
             else:

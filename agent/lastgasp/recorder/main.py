@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit status."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    sys.dont_write_bytecode = True  # that would be a write to flash
     config = None
     if "--config" in words:
         at = words.index("--config")

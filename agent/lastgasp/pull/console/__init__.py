@@ -29,5 +29,6 @@ class Credentials:
 def last_words(noise: bytes) -> str:
     """The last line of what a device said, to be shown: escape sequences and the rest of its kind left out."""
     lines = [line.strip() for line in noise.decode("ascii", "replace").splitlines()]
+    lines = [line for line in lines if not (line.startswith(":") and " " not in line)]  # pieces of frames tell nothing
     last = next((line for line in reversed(lines) if line), "")
     return "".join(c if c.isprintable() else "." for c in last)[-TOLD:]

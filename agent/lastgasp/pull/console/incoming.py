@@ -73,11 +73,9 @@ class Incoming:
         """What else came last, and what has no end of line yet."""
         return bytes(self._noise[-NOISE:]) + bytes(self._line[-NOISE:])
 
-    def forget(self) -> None:
-        """What came until now is none of what comes."""
+    def forget_noise(self) -> None:
+        """What is noise from now on has nothing to do with what came before."""
         self._noise.clear()
-        self._line.clear()
-        self._cut = None
 
     def _event(self, line: bytes) -> Frame | Reply | None:
         at = line.find(frames.START) if len(line) <= LONGEST else -1

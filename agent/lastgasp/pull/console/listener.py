@@ -28,6 +28,8 @@ STATEMENTS = (
     # run a program: what it complains of becomes an answer, too
     r'r(){ { e=$("$@" 2>&1 >&3 3>&-);s=$?;} 3>&1;[ -z "$e" ]||y err "$(echo "$e"|tail -n 3|tr "\n" " ")";return $s;}',
     "exec 4>&1",  # the terminal, also where a command that is interrupted has another input; bash 5.2 crashes on 4<&0
+    # when memory is short, we and what we run go first
+    "{ echo 1000 >/proc/self/oom_score_adj;} 2>/dev/null",
     "o=$(stty -g 2>/dev/null)",
     "p=",
     "{ read -r p </proc/sys/kernel/printk;} 2>/dev/null",

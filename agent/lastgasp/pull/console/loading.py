@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
 from string import ascii_lowercase, ascii_uppercase
+from typing import Protocol
 
 from lastgasp.pull.console import Credentials, ShellError, last_words, proof
 from lastgasp.pull.console.listener import NESTED
@@ -30,8 +30,21 @@ PLAIN = r"[a-zA-Z0-57-9/=%_,+-]"
 START_S = 8.0
 
 
-def load(wire: Wire, script: str, credentials: Credentials, started: Callable[[float], bool]) -> bool:
-    """Have the shell run it; ``started`` tells whether it does, within so many seconds.
+class Course(Protocol):
+    """Who has to know how far it got."""
+
+    def nested(self) -> None:
+        """A shell of ours is started now."""
+
+    def evaluated(self) -> None:
+        """The script is run now."""
+
+    def started(self, patience_s: float) -> bool:
+        """Does it say so, within so many seconds?"""
+
+
+def load(wire: Wire, script: str, credentials: Credentials, course: Course) -> bool:
+    """Have the shell run it.
 
     Returns whether we had to log in again. Raises ShellError, WireError.
     """
@@ -47,11 +60,13 @@ def load(wire: Wire, script: str, credentials: Credentials, started: Callable[[f
                 logged_in |= reach(wire, credentials)
         # A shell of our own: its traps and its variables go with it. Without a terminal for its errors it takes itself
         # for not interactive: no prompt, no history, no editor that wraps lines and gives noise a meaning.
+        course.nested()
         _type(wire, f'[ "${NESTED}" ]||{NESTED}=1 ${{BASH:-sh}} 2>/dev/null', attempt)
         listen(wire, 1.0, quiet_s=0.2)
         if _put(wire, script, attempt):
+            course.evaluated()
             _type(wire, 'eval "$l"', attempt)
-            if started(START_S):
+            if course.started(START_S):
                 return logged_in
     raise ShellError(
         f"{wire.name}: a shell answers, but what is typed does not arrive whole; it said last:"

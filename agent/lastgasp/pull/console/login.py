@@ -1,9 +1,10 @@
 """From an open line to a shell that answers: whoever is logged in, whatever the prompt looks like.
 
 Contract: a shell's prompt is not recognised but asked. A shell is what answers a sum, for the answer is in no echo.
-Before that, what somebody may have typed half is thrown away (Ctrl-U), never sent; Ctrl-C, which ends what runs in the
-foreground, is sent only if asked for, or to what we left there ourselves. The password is
-sent only to a prompt that asks for one, and is in no error.
+Before that, what somebody may have typed half is thrown away (Ctrl-K, Ctrl-U), never sent; Ctrl-C, which ends what runs
+in the foreground, is sent only if asked for, or to what we left there ourselves. Nothing is typed at a device that
+boots, which could stop its boot loader, nor at a boot loader. The password is sent only to a prompt that asks for one
+at that moment, and is in no error.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from lastgasp.pull.console import Credentials, ShellError, last_words, listener,
 from lastgasp.pull.wires import Wire
 from lastgasp.ring import frames
 
-# Thrown away is thrown away: more than once, for a line that loses one of them would have the rest run.
-KILL_LINE, CTRL_C, ENTER = b"\x15\x15\x15", b"\x03", b"\r"
+# What is behind the cursor, and before it; more than once, for a line that loses one of them would have the rest run.
+KILL_LINE, CTRL_C, ENTER = b"\x0b\x15" * 3, b"\x03", b"\r"
 LOGIN_S = 60.0  # from the first question to a shell; login(1) waits 3 s after a wrong password
 ANSWER_S = 3.0  # for an answer to one question; a device that swaps takes its time
 QUIET_S = 0.5  # after which nothing more is taken to come
@@ -26,15 +27,20 @@ LOGIN_ANSWER_S = 10.0  # for login(1) and the shell's start
 SAID_S = 1.5  # after the last of what login(1) or the shell said, where no prompt is recognised
 KEPT = 8192  # bytes that are looked at
 # A prompt stands at the end, but for what the kernel writes behind it.
-AT_END = rb"[ \t]*(?:$|[\r\n]*\[)"
+AT_END = rb"[ \t]*(?:$|[\r\n]*\[ *\d+\.\d+\])"
 LOGIN = re.compile(rb"(?:login|user ?name):" + AT_END, re.IGNORECASE)
 PASSWORD = re.compile(rb"pass(?:word|wort|wd|code|phrase)[^:\r\n]{0,60}:" + AT_END, re.IGNORECASE)
 REFUSED = re.compile(rb"login incorrect|authentication failure|permission denied|access denied", re.IGNORECASE)
 PROMPT = re.compile(rb"[\r\n][^\r\n]{0,80}[#$>%] ?(?:\x1b\[6n)?$")  # looks like a shell's: no need to wait for longer
 # The listener of a pull that broke off, and the frames that it still sends.
 ABANDONED = re.compile(rb":[0-9a-f]{8} (" + proof.WORDS + rb") again")
-FRAMES = re.compile(rb"\n:[" + re.escape(frames.DIGITS + b"/") + rb"]{60,}")
-CONTINUES = re.compile(rb"[\r\n]> ?(?:\x1b\[6n)?$")  # the shell wants the rest of a command: ours came garbled
+FRAMES = re.compile(rb"\n:(?=[^\r\n]*[g-zG-Z!#$%&*+;<=>?@^_{|}~-])[" + re.escape(frames.DIGITS + b"/") + rb"]{60,}")
+CONTINUES = re.compile(rb"expr [^\r\n]*[\r\n]+> ?(?:\x1b\[6n)?$")  # the shell wants the rest of ours: it came garbled
+BOOTS = re.compile(
+    rb"U-Boot|autoboot|Starting kernel|Booting Linux|Linux version \d|Rebooting in|reboot: |barebox \d|Uncompressing L"
+)
+FIRST_S = 0.8  # before anything is typed
+BOOT_S, SETTLED_S = 120.0, 8.0  # a boot lasts so long at most; a console that is quiet for so long does not boot
 BOOT_LOADER = re.compile(rb"[\r\n](?:=>|U-Boot>|barebox\S* ?\S*|[A-Za-z0-9_-]{1,12} ?#>) ?$")
 
 
@@ -45,8 +51,8 @@ def reach(
 
     ``entered`` is called when all that was asked for is said: from then on somebody has to log out.
     """
+    heard, said_name, password = settled(wire), False, b""
     until = time.monotonic() + LOGIN_S
-    heard, said_name, password = b"", False, b""
     if interrupt:
         wire.write(CTRL_C)
         listen(wire, QUIET_S, quiet_s=QUIET_S)
@@ -62,7 +68,12 @@ def reach(
             said_name = True
             seen = _answer(wire, PASSWORD, credentials.login.encode())
             if PASSWORD.search(seen):
-                password = credentials.password() + ENTER
+                password = credentials.password() + ENTER  # a person may take a minute, and login(1) give up meanwhile
+                while came := wire.read(0):
+                    seen = (seen + came)[-KEPT:]
+                if not PASSWORD.search(seen):
+                    password = b""
+                    continue
                 wire.write(password)
                 entered()
                 seen = _answer(wire, REFUSED)
@@ -74,7 +85,7 @@ def reach(
         elif PASSWORD.search(seen):  # somebody's login, half done: nothing was sent, so it starts over
             listen(wire, LOGIN_ANSWER_S, LOGIN.search)
             continue
-        elif CONTINUES.search(seen) or FRAMES.search(seen):
+        elif FRAMES.search(seen):
             wire.write(CTRL_C)
             listen(wire, QUIET_S, quiet_s=QUIET_S)
         elif abandoned := ABANDONED.search(seen):
@@ -82,8 +93,15 @@ def reach(
             wire.write(CTRL_C + KILL_LINE + listener.command_line(0, listener.BYE, kind))  # Ctrl-C may be ignored there
             listen(wire, QUIET_S, quiet_s=QUIET_S)
         heard = (heard + _without(password, seen))[-KEPT:]
-        if proved(wire):
+        if BOOT_LOADER.search(heard):
+            break
+        answered, seen = _asked(wire)
+        if answered:
             return said_name
+        heard = (heard + _without(password, seen))[-KEPT:]
+        if CONTINUES.search(seen):
+            wire.write(CTRL_C)
+            listen(wire, QUIET_S, quiet_s=QUIET_S)
     if password and not heard:
         raise ShellError(f"{wire.name}: the device took a password, and no shell answers since")
     raise ShellError(f"{wire.name}: {_why(heard)}")
@@ -95,12 +113,32 @@ def _without(password: bytes, seen: bytes) -> bytes:
     return seen.replace(word, b"...") if word else seen
 
 
+def settled(wire: Wire) -> bytes:
+    """What comes before we say anything: of a device that boots, until it has. Raises ShellError, WireError."""
+    heard = listen(wire, FIRST_S)
+    until = time.monotonic() + BOOT_S
+    while BOOTS.search(heard) and not (LOGIN.search(heard) or PROMPT.search(heard)) and time.monotonic() < until:
+        came = listen(wire, SETTLED_S, lambda text: LOGIN.search(text) or PROMPT.search(text), SETTLED_S)
+        heard = (heard + came)[-KEPT:]
+        if not came:
+            break
+    if BOOT_LOADER.search(heard):
+        raise ShellError(f"{wire.name}: {_why(heard)}")
+    return heard
+
+
 def proved(wire: Wire) -> bool:
-    """Does a POSIX shell answer? Its command holds nothing that could make it wait for more. Raises WireError."""
+    """Does a POSIX shell answer? Raises WireError."""
+    return _asked(wire)[0]
+
+
+def _asked(wire: Wire) -> tuple[bool, bytes]:
+    """Whether a shell answers, and what was heard. The question holds nothing that could make a shell wait for more."""
     number = some_number()
     answer = b"%d" % number
     wire.write(b" expr %d - 7" % (number + 7) + ENTER)
-    return answer in listen(wire, ANSWER_S, lambda seen: answer in seen)
+    heard = listen(wire, ANSWER_S, lambda seen: answer in seen)
+    return answer in heard, heard
 
 
 def _answer(wire: Wire, expected: re.Pattern[bytes], echo: bytes = b"") -> bytes:

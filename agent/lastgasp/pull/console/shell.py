@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from lastgasp.pull.console import Credentials, Garbled, ShellError, last_words, listener
 from lastgasp.pull.console.incoming import Frame, Incoming, Reply
 from lastgasp.pull.console.loading import load
-from lastgasp.pull.console.login import CTRL_C, ENTER, KILL_LINE, LOGIN, listen, reach
+from lastgasp.pull.console.login import BOOTS, CTRL_C, ENTER, KILL_LINE, LOGIN, listen, reach
 from lastgasp.pull.wires import Wire, WireError
 
 SILENCE_S = 20.0  # without an event: the device is taken to be gone
@@ -25,7 +25,6 @@ CONNECT_S = 120.0  # for ssh: somebody may be looking for a password
 BYE_S = 3.0
 END_S = 20.0  # for giving a console back where all shall end
 LOGOUTS = 3  # tries
-EXIT = b" exit\r"  # as the device echoes it
 TRIES = 8  # of one command
 REPLIES = 10_000  # of one command; frames are no replies
 LONGEST = 4000  # bytes of a command: a terminal cuts lines of more than 4,095
@@ -45,9 +44,13 @@ class Shell:
         self.status = 0  # exit status of the last command
         self.room = ROOM  # bytes; a line garbles with its length
         self._number = 0
+        # How far it got on the device, for what has to be undone.
         self._logged_in = False
+        self._nested = False  # a shell of ours was started
+        self._evaluated = False  # the listener was, and may listen unheard
         self._listening = False
         self._running = False  # a command
+        self._boots = False  # the device does: nothing may be typed
 
     def __enter__(self) -> Shell:
         return self
@@ -66,16 +69,24 @@ class Shell:
             except ShellError:
                 self._logged_in = False
                 raise
-            self._logged_in |= load(self.wire, text, credentials, self._started)
+            self._logged_in |= load(self.wire, text, credentials, self)
         else:
             self.wire.write(text.encode() + b"\n")
-            if not self._started(CONNECT_S):
+            if not self.started(CONNECT_S):
                 raise ShellError(f"{self.wire.name}: no shell answers; it said last: {self._last()}")
 
     def _entered(self) -> None:
         self._logged_in = True
 
-    def _started(self, patience_s: float) -> bool:
+    def nested(self) -> None:
+        """A shell of ours is started now."""
+        self._nested = True
+
+    def evaluated(self) -> None:
+        """The listener is started now."""
+        self._evaluated = True
+
+    def started(self, patience_s: float) -> bool:
         """Does the listener say that it listens? It is asked, too: what it says first may be lost."""
         until = time.monotonic() + patience_s
         while not self._listening and (left := until - time.monotonic()) > 0:
@@ -95,15 +106,19 @@ class Shell:
 
     def close(self) -> None:
         """Put the terminal and the log level back; log out if it was us who logged in. Never raises."""
+        if self._boots:
+            return
         with contextlib.suppress(WireError), self._unhalted():
-            if self._listening:
-                self.interrupt(self._running)
+            if self._listening or self._evaluated:
+                self.interrupt(self._running or not self._listening)
+            elif self._nested:
+                self.wire.write(KILL_LINE + b" exit" + ENTER)
             for _ in range(LOGOUTS if self._logged_in else 0):
                 self._logged_in = False
                 listen(self.wire, BYE_S, quiet_s=0.2)
                 self.wire.write(KILL_LINE + b" exit" + ENTER)
-                seen = listen(self.wire, BYE_S, lambda seen: EXIT in seen or LOGIN.search(seen))
-                if EXIT in seen or LOGIN.search(seen) or not seen:
+                seen = listen(self.wire, BYE_S, LOGIN.search, quiet_s=1.0)
+                if LOGIN.search(seen) or not seen:
                     break
 
     @contextlib.contextmanager
@@ -119,7 +134,9 @@ class Shell:
 
     def interrupt(self, runs: bool = True) -> None:
         """End the command, if one ``runs``, and the listener, which puts everything back. Never raises."""
-        self._listening = self._running = False
+        self._listening = self._running = self._nested = self._evaluated = False
+        if self._boots:
+            return
         with contextlib.suppress(WireError):
             if runs and self.wire.console:
                 self.wire.write(CTRL_C)
@@ -138,8 +155,10 @@ class Shell:
 
     # -- commands ------------------------------------------------------------------------------------------
 
-    def run(self, command: str) -> Iterator[Frame | Reply]:
-        """What the command says; then ``status`` is its exit status. Raises ShellError, Garbled, WireError.
+    def run(self, command: str, frames: bool = False) -> Iterator[Frame | Reply]:
+        """What the command says, ``frames`` only if they are asked for; then ``status`` is its exit status.
+
+        Raises ShellError, Garbled, WireError.
 
         ``command`` is one line of shell, and runs once, however often it has to be sent. What it says may be lost.
         """
@@ -150,18 +169,24 @@ class Shell:
         resent = 0
         asked_s = ASK_S
         self._running = True
+        self.incoming.forget_noise()
         self._send(command)
         last = spoke = time.monotonic()  # when something came; when we said something
         while (now := time.monotonic()) - last < SILENCE_S:
+            if self.wire.console and BOOTS.search(self.incoming.noise):
+                self._boots = True
+                raise ShellError(f"{self.wire.name}: the device boots")
             if now >= max(last, spoke) + asked_s:
                 self.wire.write(listener.question(self._number))
                 spoke = now
                 asked_s *= 2
             for event in self.incoming.feed(self.wire.read(min(asked_s, SILENCE_S))):
-                last = time.monotonic()
                 if isinstance(event, Frame):
-                    yield event
+                    if frames:
+                        last = time.monotonic()
+                        yield event
                     continue
+                last = time.monotonic()
                 replies += 1
                 if replies > REPLIES:
                     raise ShellError(f"{self.wire.name}: the device talks without end")

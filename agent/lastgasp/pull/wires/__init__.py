@@ -104,7 +104,7 @@ class Descriptors:
         until = time.monotonic() + STUCK_S
         while data:
             left = max(until - time.monotonic(), 0)
-            comes, goes, _ = select.select([self.reading], [self.writing], [], left)
+            comes, goes, _ = select.select([self.reading], [self.writing], [], min(left, LOOK_S))
             if comes:
                 self._early += self._received()
                 del self._early[:-EARLY]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gzip
 import json
 import os
 import re
@@ -391,3 +392,23 @@ def test_whether_a_device_may_be_cleared_is_asked_before_it_is_reached(
     monkeypatch.setattr(session, "pull", pulled)
     assert said(capsys, "pull", "board", "--clear", "-o", str(kept))[0] == 0
     assert order == ["Take what will be here off the flash of board?", "wire", answer]
+
+
+def test_what_was_pulled_whole_is_not_called_cut(
+    kept: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also where its blocks happen to lie as they did in a ring that has not come round yet, or begin later."""
+    real = Path(__file__).parents[1] / "recordings" / "oom" / "groups-0.ring.gz"
+    said(capsys, "pull", str(real), "-o", str(kept))
+    (file,) = kept.glob("*/*.lgr")
+    whole = file.read_bytes()
+    later = tmp_path / "later.lgr"
+    later.write_bytes(whole[4096 * 5 :])
+    for path in (file, later):
+        assert "the copy is not complete" not in said(capsys, "report", str(path))[1]
+    ring = gzip.decompress(real.read_bytes())
+    short = tmp_path / "short.ring"
+    short.write_bytes(ring[: 4096 * 8])
+    assert "the copy is not complete" not in said(capsys, "report", str(short))[1], "nobody can know"
+    short.write_bytes(ring[: 4096 * 8 + 100])
+    assert "the copy is not complete" in said(capsys, "report", str(short))[1]

@@ -160,6 +160,10 @@ class FromAgent:
 
     def _begin(self, index: Index) -> None:
         """Nothing is kept before it is known that the ring is the one that was pulled before. Raises PullError."""
+        if index.values["ring"] == "0" and index.values.get("blank") == "0":
+            raise PullError(
+                f"{self.shell.wire.name}: no block of a recording is in the ring there; is it the right file (--ring)?"
+            )
         self.keeper.check_newest(int(index.values["ring"], 16), int(index.values["newest"]))
         if "differs" in index.values:
             raise Diverged(int(index.values["differs"], 16))

@@ -5,9 +5,9 @@ first, so that a wire that breaks has given what led to the end. Blocks that the
 older versions of blocks. The ring is only read; the agent, if one runs, is asked to write what it holds first.
 
 Index, compressed by zlib, one ``name value`` a line: ``agent`` (version), ``ring`` (id, hexadecimal), ``slots``,
-``size`` (bytes of a block), ``newest`` (write number), ``bytes`` (of the blocks sent, without what fills them up),
-``send`` (slots in the order of sending: ``7-5 3``), ``differs`` (id of a ring of which a write that was named by
-``--same`` is another block: it was put back to an earlier state since).
+``size`` (bytes of a block), ``blank`` (slots never written), ``newest`` (write number), ``bytes`` (of the blocks sent,
+without what fills them up), ``send`` (slots in the order of sending: ``7-5 3``), ``differs`` (id of a ring of which a
+write that was named by ``--same`` is another block: it was put back to an earlier state since).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from lastgasp import __version__
 from lastgasp.recorder import complain, slots
 from lastgasp.recorder.ask import NoAgent, ask
 from lastgasp.ring import frames, heads
-from lastgasp.ring.format import CRC, HEADER, HEADER_SIZE
+from lastgasp.ring.format import BLANK_MAGIC, CRC, HEADER, HEADER_SIZE
 from lastgasp.ring.prepare import valid_block
 
 TYPE_CHECKING = False
@@ -151,12 +151,14 @@ def _new(
     """The index, then what the asker has not."""
     block_size = slots.block_size(fd, length)
     found = []
+    blank = 0
     differs = None  # a ring of which the asker has another block of the same write
     for slot in range(length // block_size):
         try:
             block = posix.pread(fd, block_size, slot * block_size)
         except OSError:
             continue  # a bad place of the medium
+        blank += block.startswith(BLANK_MAGIC)
         if valid_block(block):
             head = heads.Head(slot, block)
             found.append(head)
@@ -172,6 +174,7 @@ def _new(
         b"ring %x" % (newest.ring if newest is not None else 0),
         b"slots %d" % (length // block_size),
         b"size %d" % block_size,
+        b"blank %d" % blank,
         b"newest %d" % (newest.write if newest is not None else 0),
         b"bytes %d" % sum(one.size for one in chosen),
         b"send " + _runs([one.slot for one in chosen]),

@@ -159,9 +159,16 @@ def _decode_ring(file: BinaryIO, name: str, scanned: Scan, ring_id: int, blocks:
 
 
 def _cut_bytes(blocks: list[Block], size: int) -> int:
-    """How much of the ring is beyond the end of the file; 0 where its blocks do not lie side by side."""
+    """How much of the ring is beyond the end of the file; 0 where its blocks do not lie side by side.
+
+    What was pulled holds blocks only: it may begin behind the ring's beginning, or end where the ring was blank.
+    """
     begins = {block.offset - block.slot * block.size for block in blocks}
-    return max(begins.pop() + blocks[-1].slots * blocks[-1].size - size, 0) if len(begins) == 1 else 0
+    begin = begins.pop()
+    blank_behind = blocks[0].number == 0 and blocks[-1].offset + blocks[-1].size == size
+    if begins or begin < 0 or blank_behind:
+        return 0
+    return max(begin + blocks[-1].slots * blocks[-1].size - size, 0)
 
 
 class Builder:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from lastgasp.analysis.replay import Replay
 from lastgasp.cli import full_screen, pull, show
 from lastgasp.cli.device import LOOK_S, Device
+from lastgasp.cli.signals import signalled
 from lastgasp.pull import PullError, target
 from lastgasp.report import units
 from lastgasp.report.visible import visible
@@ -31,7 +32,7 @@ examples:
 STATUS = """\
 exit status:
   0 it was shown; 1 the device could not be reached, or sent nothing; 2 wrong
-  use; 130 interrupted
+  use; 130 interrupted; 129 or 143 by SIGHUP or SIGTERM
 """
 
 
@@ -55,6 +56,10 @@ def add(commands: _SubParsersAction[argparse.ArgumentParser]) -> argparse.Argume
 
 def run(options: argparse.Namespace) -> int:
     """Show it. Raises PullError, OSError."""
+    return signalled(lambda: _run(options))
+
+
+def _run(options: argparse.Namespace) -> int:
     if target.is_image(options.target) or (options.target.startswith("/") and os.path.isdir(options.target)):
         raise PullError(f"{options.target}: is no device; name {FORMS} (a recording is for lastgasp top)")
     once = options.json or options.span is not None or not full_screen.possible()

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
-import signal
 import sys
-import threading
-from collections.abc import Iterator
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING
 
 from lastgasp.cli import pull_image, pull_many, pull_one
 from lastgasp.cli.record import milliseconds
+from lastgasp.cli.signals import signalled
 from lastgasp.pull import PullError, PullUsage, target
 
 if TYPE_CHECKING:
@@ -35,7 +31,6 @@ exit status:
   3 something is here, but not all: pull again; 130 interrupted (what came is kept),
   129 or 143 by SIGHUP or SIGTERM
 """
-SIGNALLED = 128
 
 
 def add(commands: _SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:
@@ -76,13 +71,7 @@ def add_login(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Pull. Raises PullError, OSError."""
-    with ended() as numbers:
-        try:
-            return _run(options)
-        except KeyboardInterrupt:
-            if numbers:
-                return SIGNALLED + numbers[0]
-            raise
+    return signalled(lambda: _run(options))
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -109,25 +98,3 @@ def _run(options: argparse.Namespace) -> int:
     if options.clear and not options.yes and not sys.stdin.isatty():
         raise PullError("--clear: nobody is there to ask; say --yes, too")
     return pull_one.run(options, options.targets[0])
-
-
-@contextlib.contextmanager
-def ended() -> Iterator[list[int]]:
-    """Have SIGTERM and SIGHUP end a pull as Ctrl-C does, for a console is to be given back; gives which one came."""
-    numbers: list[int] = []
-
-    def end(number: int, _: FrameType | None) -> None:
-        numbers.append(number)
-        if len(numbers) == 1:  # the second one shall not end the giving back
-            raise KeyboardInterrupt
-
-    before = {}
-    if threading.current_thread() is threading.main_thread():
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            if signal.getsignal(number) == signal.SIG_DFL:  # else somebody wants it otherwise: nohup(1)
-                before[number] = signal.signal(number, end)
-    try:
-        yield numbers
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

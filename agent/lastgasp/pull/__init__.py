@@ -2,12 +2,12 @@
 
 Data flows one way::
 
-    wires/ (bytes) -> console/ (a shell that answers checked lines) -> device, plain (blocks) -> session -> store
+    wires/ (bytes) -> console/ (a shell, checked lines) -> from_agent, plain (blocks) -> session -> store
 
-``target`` says which wire a name on the command line means. ``device`` asks ``lastgasp-agent`` for frames, ``plain``
-does without it, with what busybox has. ``session`` asks for what is missing until nothing is, and ``store`` keeps one
-recording a ring, one folder a device. ``image`` finds rings in flash dumps. For a live view ``streaming`` asks the
-agent for samples as it takes them, and ``follow`` makes a recording of them that grows. Nothing here prints.
+``target`` says which wire a name on the command line means. ``identity`` asks who is there, ``from_agent`` asks
+``lastgasp-agent`` for frames, ``plain`` does without it, with what busybox has (``listing``: which blocks there are).
+``session`` goes on until nothing is missing, and ``store`` keeps a folder a device, ``kept`` a file a ring.
+``streaming`` and ``follow`` are for samples as they are taken; ``image`` finds rings in flash dumps. Nothing here prints.
 """
 
 

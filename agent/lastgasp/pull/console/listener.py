@@ -5,6 +5,8 @@ run twice: where its number comes again, only its status is told again. Answers 
 (the command ``bye``, Ctrl-C, the line hanging up, 90 s without a command where the shell's ``read`` knows a timeout),
 the terminal's settings and the console's log level are put back as they were.
 
+A device that has neither cksum(1) nor md5sum(1) checks lengths only: there a command with letters changed would run.
+
 Plain POSIX sh: runs in busybox ash, dash and bash. Holds no single quote, and few capitals (see ``loading``).
 
 While it listens, the terminal does not echo, does not turn newlines into two bytes, and does not take a byte of noise

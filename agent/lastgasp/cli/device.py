@@ -27,6 +27,7 @@ from lastgasp.timeline.growing import Growing
 from lastgasp.timeline.model import Recording
 
 LOOK_S = 0.2
+HOST = 24  # letters: the state stands behind it, and matters more
 QUIET_S = 3.0  # beyond the interval; then it is told that nothing comes
 AGAIN_S = (2, 5, 10, 20, 30)  # the waits between tries, the last one for ever
 END_S = 20.0  # for the thread, to give the console back
@@ -96,7 +97,7 @@ class Device:
         now = time.monotonic()
         with self._lock:
             broken, again_s, came_s, lost = self._broken, self._again_s, self._came_s, self._follow.lost
-        host = visible(self._identity.host) if self._identity is not None else "?"
+        host = visible(self._identity.host)[:HOST] if self._identity is not None else "?"
         where = f" ({visible(self._options.target)})"  # behind the rest: it may be long
         silent = units.duration(int(now - came_s) * 1000)
         if broken:

@@ -7,7 +7,8 @@ Data flows one way::
 ``target`` says which wire a name on the command line means. ``identity`` asks who is there, ``from_agent`` asks
 ``lastgasp-agent`` for frames, ``plain`` does without it, with what busybox has (``listing``: which blocks there are).
 ``session`` goes on until nothing is missing, and ``store`` keeps a folder a device, ``kept`` a file a ring.
-``streaming`` and ``follow`` are for samples as they are taken; ``image`` finds rings in flash dumps. Nothing here prints.
+``streaming`` and ``follow`` are for samples as they are taken; ``image`` finds rings in flash dumps. Nothing here
+prints.
 """
 
 

@@ -319,9 +319,12 @@ def test_a_pull_of_one_device_ends_as_by_ctrl_c_by_whatever_signal(tmp_path: Pat
         command = [sys.executable, "-m", "lastgasp.cli.main", "pull", f"unix:{tmp_path}/console", "-o", str(tmp_path)]
         child = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
         server.settimeout(60)
-        server.accept()[0].recv(100)
-        child.send_signal(number)
-        _, err = child.communicate(timeout=60)
+        connection, _ = server.accept()
+        with connection:
+            connection.settimeout(60)
+            connection.recv(100)
+            child.send_signal(number)
+            _, err = child.communicate(timeout=60)
     assert child.returncode == 128 + number
     assert err == "lastgasp: interrupted; what came is kept, and the next pull goes on from there\n"
 

@@ -134,6 +134,14 @@ def test_keys_move_through_time_and_q_gives_the_terminal_back(terminal: Terminal
     assert terminal.drawn.endswith("\x1b[?7h\x1b[?25h\x1b[?1049l")
 
 
+def test_no_line_is_cleared_behind_its_last_letter(terminal: Terminal) -> None:
+    """In the last column the cursor stands on that letter, and it would go."""
+    terminal.press(b"?")
+    terminal.sees("any key: back")
+    assert terminal.drawn.count("\x1b[K") > 10
+    assert re.search(r"(?<!\n)(?<!\x1b\[H)\x1b\[K", terminal.drawn) is None
+
+
 def test_a_size_that_changes_is_drawn_at_once(terminal: Terminal) -> None:
     terminal.drawn = ""
     terminal.resize(12, 60)

@@ -110,7 +110,8 @@ class FullScreen:
 
     def show(self, text: list[str]) -> None:
         """These lines, and nothing else."""
-        self.out.write(HOME + "\r\n".join(line + CLEAR_LINE for line in text) + CLEAR_BELOW)
+        # Cleared before it is written: behind the last column that would take the last letter.
+        self.out.write(HOME + "\r\n".join(CLEAR_LINE + line for line in text) + CLEAR_BELOW)
         self.out.flush()
 
     def wait(self, seconds: float | None) -> list[str]:

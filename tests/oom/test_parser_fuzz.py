@@ -111,6 +111,12 @@ def test_mutated_logs_raise_nothing(record_property: Callable[[str, object], Non
     assert found > LINES // 200
 
 
+def test_what_only_looks_like_a_beginning_is_no_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A seed that found one without a line."""
+    monkeypatch.setenv("LASTGASP_SEED", "3248419022")
+    test_mutated_logs_raise_nothing(lambda *_: None)
+
+
 def test_bytes_that_are_no_log_raise_nothing() -> None:
     seed = int(os.environ.get("LASTGASP_SEED", random.randrange(1 << 32)))
     print(f"LASTGASP_SEED={seed}")

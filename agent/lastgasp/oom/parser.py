@@ -80,6 +80,8 @@ class Parser:
         while self._open and (self._open[0].finished or len(self._open) > MOST_OPEN):
             block = self._open.pop(0)
             report = block.report
+            if not report.recognised:
+                continue  # a line looked like the beginning of one, and was none
             del report.unknown[block.known_unknown :]
             if report.gfp_flags is None and report.gfp_mask is not None:
                 report.gfp_flags = gfp.decode(report.gfp_mask, report.kernel)

@@ -18,6 +18,7 @@ from pathlib import Path
 
 LASTGASP = Path(__file__).parents[1] / "scripts" / "lastgasp"
 PATIENCE_S = 60.0  # of a busy machine
+BELOW_CLEARED = "\x1b[J"  # the end of each screen
 ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
@@ -78,8 +79,9 @@ class Terminal:
 
     @property
     def screen(self) -> list[str]:
-        """The lines that were drawn last."""
-        return ESCAPE.sub("", self.drawn.rpartition("\x1b[H")[2]).replace("\r", "").split("\n")
+        """The lines of the last screen that was drawn whole: of one that is being drawn, a read may end anywhere."""
+        whole = self.drawn.rpartition(BELOW_CLEARED)[0]
+        return ESCAPE.sub("", whole.rpartition("\x1b[H")[2]).replace("\r", "").split("\n")
 
     def sees(self, words: str) -> str:
         return self.until(lambda text: words in text, words)

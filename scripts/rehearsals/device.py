@@ -13,6 +13,7 @@ from bed.errors import BedError
 from bed.guest import Guest
 from bed.targets import Board, Kernel
 from rehearsals import parts
+from rehearsals.parts import AGENT
 
 ROOT = "64M"
 # Of 64 MB Debian's kernel leaves 45 on armhf, but 35 on arm64, where the agent's clients then do not always fit in.
@@ -20,7 +21,6 @@ MEM = {"armhf": "64M", "arm64": "80M"}
 DISK = "16M"
 RING = "/ring"  # on the disk that is mounted on /data
 CONFIG = "/etc/lastgasp.conf"
-AGENT = "python3 -I -S -E /opt/agent/lastgasp-agent.pyc"
 START_S = 120
 SETTINGS = {
     "ring_path": f"/data{RING}",
@@ -41,7 +41,7 @@ class Bench:
     board: Board
     kernel: Kernel
     folder: Path  # for what is made
-    agent: Path  # the bytecode tree
+    agent: Path  # the bytecode tree, or a compiled program
     pmsg_kernel: Path | None = None  # a folder with boot/vmlinuz-VERSION
 
     def file(self, name: str) -> Path:
@@ -53,13 +53,14 @@ class Bench:
         config = self.file(f"{name}.conf")
         config.write_text("".join(f"{key} = {value}\n" for key, value in (SETTINGS | settings).items()))
         files = [
-            (self.agent, "opt/agent"),
+            *parts.agent_files(self.agent, self.folder),
             (config, CONFIG),
             (parts.build_leaker(self.folder, self.board.arch), "opt/leakd"),
         ]
         disk = str(data) if data else None
         setup = Setup(self.board, self.kernel, MEM[self.board.arch.name], ROOT, disk, files=files, append=SMALL)
-        return replace(setup, **changes)
+        setup = replace(setup, **changes)
+        return replace(setup, programs=[*setup.programs, *parts.agent_libraries(self.agent, self.board.arch)])
 
 
 class Device:

@@ -15,8 +15,9 @@ from lastgasp.pull.image.rings import rings
 from lastgasp.ring.scan import scan
 from lastgasp.timeline.load import newest_versions
 from rehearsals.checks import Checks
-from rehearsals.device import AGENT, CONFIG, Bench, Device, device
+from rehearsals.device import CONFIG, Bench, Device, device
 from rehearsals.media import AT_ONCE, MEDIA, MODULES, NAND_DUMP, PROGRAMS, Medium
+from rehearsals.parts import AGENT
 from rehearsals.power_cut import HURRY
 from rehearsals.recordings import Told
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from bed import elf
 from bed.errors import BedError, require
 from bed.filetree import FileTree
 from bed.targets import PYTHON, Arch
@@ -16,6 +17,10 @@ from bed.tools import run
 SCRIPTS = Path(__file__).resolve().parents[1]
 INSIDE = Path(__file__).parent / "inside"
 LEAKER_SOURCE = INSIDE / "leakd.c"
+AGENT = "/usr/bin/lastgasp-agent"
+TREE = "opt/agent"
+WRAPPER = f'#!/bin/sh\nexec python3 -I -S -E /{TREE}/lastgasp-agent.pyc "$@"\n'  # as an integrator installs bytecode
+LIBPYTHON = f"libpython{PYTHON}"
 
 
 @contextmanager
@@ -38,6 +43,23 @@ def build_agent(folder: Path) -> Path:
     tree = folder / "agent"
     run([sys.executable, str(SCRIPTS / "build-bytecode"), str(tree), "--python", python])
     return tree
+
+
+def agent_files(agent: Path, folder: Path) -> list[tuple[Path, str]]:
+    """What a guest needs for AGENT: a bytecode tree and the script that starts it, or a program. Makes the script."""
+    if agent.is_file():
+        return [(agent, AGENT)]
+    wrapper = folder / "lastgasp-agent"
+    wrapper.write_text(WRAPPER)
+    wrapper.chmod(0o755)
+    return [(agent, TREE), (wrapper, AGENT)]
+
+
+def agent_libraries(agent: Path, arch: Arch) -> list[tuple[str, str]]:
+    """The package and path of the shared libpython, where the agent is a program that needs it."""
+    if not agent.is_file() or not any(name.startswith(LIBPYTHON) for name in elf.needed(agent.read_bytes())):
+        return []
+    return [(LIBPYTHON, f"usr/lib/{arch.triplet}/{LIBPYTHON}.so.1.0")]
 
 
 def build_leaker(folder: Path, arch: Arch) -> Path:

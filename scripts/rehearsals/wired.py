@@ -22,16 +22,14 @@ from bed.ssh import Door
 from bed.wire import Counts, Wire
 from lastgasp.ring.scan import Block, Scan, scan
 from rehearsals import parts
-from rehearsals.device import AGENT, RING, Bench, Device
+from rehearsals.device import RING, Bench, Device
+from rehearsals.parts import AGENT
 
 MEM = "128M"
 PROGRAMS = [*ssh.PROGRAMS, console.BASH]
 BAUD = 115200
 GIVE_UP_S = 300
 KILLED_S = 20
-# As an integrator installs it (README).
-AGENT_PROGRAM = f'#!/bin/sh\nexec {AGENT} "$@"\n'
-AGENT_PATH = "/usr/bin/lastgasp-agent"
 HIDDEN = "/usr/bin/hidden-agent"
 
 
@@ -96,11 +94,11 @@ class Wired:
 
     def hide_agent(self) -> None:
         """As if the device had no lastgasp-agent; the one that runs goes on recording."""
-        self.guest.check(f"mv {AGENT_PATH} {HIDDEN}")
+        self.guest.check(f"mv {AGENT} {HIDDEN}")
 
     def show_agent(self) -> None:
         """Undo it."""
-        self.guest.check(f"mv {HIDDEN} {AGENT_PATH}")
+        self.guest.check(f"mv {HIDDEN} {AGENT}")
 
 
 class Pulling:
@@ -152,14 +150,11 @@ class Pulling:
 
 def setup_of(bench: Bench, name: str, settings: dict[str, str], **changes: Any) -> Setup:
     """A small machine with an agent, a network, a login, and its serial line left to others."""
-    passwd, program = bench.file("passwd"), bench.file("lastgasp-agent")
+    passwd = bench.file("passwd")
     passwd.write_bytes(console.PASSWD)
-    program.write_text(AGENT_PROGRAM)
-    program.chmod(0o755)
     disk = parts.fresh_disk(bench.file(f"{name}.ext4"), "16M")
     setup = bench.setup(name, disk, settings, mem=MEM, programs=PROGRAMS, apart=True)
-    files = [*setup.files, (passwd, "etc/passwd"), (program, AGENT_PATH.lstrip("/"))]
-    return replace(setup, files=files, ssh_port=ssh.free_port(), **changes)
+    return replace(setup, files=[*setup.files, (passwd, "etc/passwd")], ssh_port=ssh.free_port(), **changes)
 
 
 @contextmanager

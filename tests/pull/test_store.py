@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from made_blocks import block
 
+from lastgasp.cli.main import main
 from lastgasp.pull import PullError, store
+from lastgasp.pull import kept as kept_ring
 from lastgasp.pull.blocks import Pulled
 from lastgasp.pull.identity import Identity
 from lastgasp.ring.format import FLAG_OPEN
@@ -161,3 +164,34 @@ def test_nothing_newer_is_ever_left_out_however_pulls_break_off(tmp_path: Path, 
                 device.completed(7, versions[-1].write)
     held = set(kept(device.files[0]))
     assert held >= {(one.number, one.write) for one in there.values()}
+
+
+class Counting(dict[int, kept_ring.Held]):
+    """Knows how many of its items were looked through."""
+
+    seen = 0
+
+    def __iter__(self) -> Iterator[int]:
+        for key in super().__iter__():
+            Counting.seen += 1
+            yield key
+
+
+def test_the_work_for_an_image_grows_with_its_blocks_and_not_faster(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """64k blocks took hours once: the newest was sought among all at each."""
+    made = kept_ring.Ring.__init__
+
+    def make(ring: kept_ring.Ring, folder: Path, number: int) -> None:
+        made(ring, folder, number)
+        ring.writes = Counting(ring.writes)
+
+    monkeypatch.setattr(kept_ring.Ring, "__init__", make)
+    count = 2000
+    image = tmp_path / "dump"
+    image.write_bytes(b"".join(block(n, n).data for n in range(count)))
+    for new in (count, 0):
+        assert main(["pull", str(image), "-o", str(tmp_path / "kept")]) == 0
+        assert f" blocks, {new} new\n" in capsys.readouterr().out
+    assert Counting.seen <= 4 * count

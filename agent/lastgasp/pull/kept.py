@@ -53,6 +53,7 @@ class Ring:
         self._aside = folder / f"{ring:016x}{PART}"
         self.held: dict[int, Held] = {}  # by block number, the newest version
         self.writes: dict[int, Held] = {}
+        self.newest = -1  # the highest of these
         for path in (self.path, self._aside):
             with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
                 for block in scan(file).blocks:
@@ -67,6 +68,7 @@ class Ring:
 
     def _keep(self, one: Held) -> None:
         self.writes[one.write] = one
+        self.newest = max(self.newest, one.write)
         other = self.held.get(one.number)
         if other is None or other.write < one.write:
             self.held[one.number] = one
@@ -118,7 +120,6 @@ class Ring:
         """
         found: list[tuple[int, int]] = []
         later: Held | None = None
-        newest = max(self.writes, default=-1)
         for number in sorted(self.held, reverse=True)[1:]:
             one = self.held[number]
             if one.write <= self.complete:
@@ -128,7 +129,7 @@ class Ring:
             else:
                 found.append((one.write, one.write))
             later = one
-        known = min(self.complete, newest - 1)
+        known = min(self.complete, self.newest - 1)
         return [*found, (0, known)] if known >= 0 else found
 
     def set_aside(self) -> None:

@@ -137,7 +137,7 @@ class Device:
 
     def newest(self, ring: int) -> int:
         """The highest write number that is kept; -1: none."""
-        return max(self._rings[ring].writes, default=-1) if ring in self._rings else -1
+        return self._rings[ring].newest if ring in self._rings else -1
 
     def check_newest(self, ring: int, write: int) -> None:
         """The device's newest write is this. Raises Diverged: newer ones are kept."""

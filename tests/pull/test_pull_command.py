@@ -20,6 +20,7 @@ from unittest import mock
 import pytest
 from made_blocks import block
 
+from lastgasp.cli import kept as kept_files
 from lastgasp.cli import prune, pull_one
 from lastgasp.cli.main import main
 from lastgasp.pull import PullError, session, store, target
@@ -167,6 +168,19 @@ def test_what_came_while_it_was_asked_stays(
     assert (status, err) == (1, "lastgasp: 1 recording changed meanwhile and stayed\n")
     assert out.endswith("Deleted 0 recordings, 0 B.\n")
     assert file.read_bytes() == image.read_bytes()
+
+
+def test_no_recording_is_read_to_be_deleted(
+    kept: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A store of many gigabytes would take minutes."""
+    said(capsys, "pull", str(RECORDING), "-o", str(kept))
+    read = mock.Mock(side_effect=OSError("read"))
+    monkeypatch.setattr(kept_files, "scan", read)
+    assert said(capsys, "ls", "-o", str(kept))[0] == 1, "this is what would have read it"
+    (folder,) = kept.iterdir()
+    assert said(capsys, "prune", folder.name, "--yes", "-o", str(kept))[0] == 0
+    assert read.call_count == 1
 
 
 def test_a_device_that_is_being_pulled_from_is_left_alone(kept: Path, capsys: pytest.CaptureFixture[str]) -> None:

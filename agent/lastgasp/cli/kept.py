@@ -11,15 +11,21 @@ from lastgasp.ring.scan import scan
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class File:
     """One recording of a device."""
 
     path: Path
     size: int
+    changed_s: float  # when something last came for it
+
+
+@dataclass(frozen=True, slots=True)
+class Kept(File):
+    """And what is in it."""
+
     blocks: int
     begins_ns: int  # wall clock, as the device had it
     ends_ns: int
-    changed_s: float  # when something last came for it
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -40,14 +46,19 @@ def chosen(folder: Path, names: list[str]) -> list[store.Device]:
     return chosen
 
 
-def recordings(device: store.Device) -> list[Kept]:
-    """All of a device; also what a first pull brought that was killed. Raises OSError."""
-    found = []
+def files(device: store.Device) -> list[File]:
+    """All recordings of a device; also what a first pull brought that was killed. Raises OSError."""
     parts = [path for path in device.path.glob(f"*{store.PART}") if not path.with_suffix(store.SUFFIX).exists()]
-    for path in sorted([*device.path.glob(f"*{store.SUFFIX}"), *parts]):
-        with path.open("rb") as file:
+    states = {path: path.stat() for path in sorted([*device.path.glob(f"*{store.SUFFIX}"), *parts])}
+    return [File(path, state.st_size, state.st_mtime) for path, state in states.items()]
+
+
+def recordings(device: store.Device) -> list[Kept]:
+    """These, read: that takes a while. Raises OSError."""
+    found = []
+    for one in files(device):
+        with one.path.open("rb") as file:
             blocks = scan(file).blocks
-        state = path.stat()
         times = [block.realtime_ns for block in blocks] or [0]
-        found.append(Kept(path, state.st_size, len(blocks), min(times), max(times), state.st_mtime))
+        found.append(Kept(one.path, one.size, one.changed_s, len(blocks), min(times), max(times)))
     return found

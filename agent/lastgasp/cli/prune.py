@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lastgasp.cli.agreed import agreed
-from lastgasp.cli.kept import Kept, chosen, declare, recordings
+from lastgasp.cli.kept import File, chosen, declare, files
 from lastgasp.cli.record import milliseconds
 from lastgasp.pull import PullError, PullUsage, store
 from lastgasp.report import units
@@ -53,9 +53,9 @@ def run(options: argparse.Namespace) -> int:
         raise PullUsage("say which: --older 30d, or the devices' names (lastgasp ls)")
     listed_s = time.time()
     before_s = listed_s - (options.older or 0) / 1000
-    going: list[Kept] = []
+    going: list[File] = []
     for device in chosen(folder, options.devices):
-        going += [one for one in recordings(device) if options.older is None or one.changed_s < before_s]
+        going += [one for one in files(device) if options.older is None or one.changed_s < before_s]
     if not going:
         sys.stdout.write("Nothing to delete.\n")
         return 0
@@ -65,7 +65,7 @@ def run(options: argparse.Namespace) -> int:
     if not options.yes and not agreed(f"Delete {units.count(len(going), 'recording')}, {size}?"):
         sys.stdout.write("Nothing was deleted.\n")
         return 1
-    deleted: list[Kept] = []
+    deleted: list[File] = []
     left: list[str] = []
     for path in sorted({one.path.parent for one in going}):
         try:
@@ -83,7 +83,7 @@ def run(options: argparse.Namespace) -> int:
     return 1 if changed else 0
 
 
-def _delete(folder: Path, going: list[Kept], listed_s: float) -> list[Kept]:
+def _delete(folder: Path, going: list[File], listed_s: float) -> list[File]:
     """What was listed of one device, and nothing that came since; the folder, too, if nothing is left in it.
 
     Raises PullError: a pull is at it.

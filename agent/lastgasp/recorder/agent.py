@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from lastgasp.recorder.config import Config
     from lastgasp.recorder.growth import Growth
     from lastgasp.recorder.mirror import Mirror
+    from lastgasp.recorder.notify import Notify
     from lastgasp.recorder.ring_file import OpenedRing
     from lastgasp.recorder.tune import Tuner
 
@@ -75,6 +76,7 @@ class Agent:
         self.log = KernelLog(self.encoder, config.kernel_log_level, root + b"dev/kmsg")
         if ring.same_boot:
             self.log.since_us = log_clock_us(ring.end_ms)
+        self.notify: Notify | None = None  # who wants to hear how we are
         self.mirror: Mirror | None = None
         self.mirror_errno = 0
         self.alerts = Alerts(self.encoder, config)
@@ -138,10 +140,15 @@ class Agent:
                 self.loop.watch(self.control.fd, self._on_connection)
             else:
                 until = min(until, self._listen_again_ms)
+        if self.notify is not None:
+            self.notify.recording()
+            until = self.notify.beat(now, until)
         self.loop.wait(until - now)
 
     def stop(self) -> None:
         """Mark a clean stop and flush."""
+        if self.notify is not None:
+            self.notify.say(b"STOPPING=1")
         self.encoder.event(self.clock(), b"stop", [])
         self.writer.flush()
         self.control.close()

@@ -9,6 +9,7 @@ class Config:
     """Settings of one agent; attributes are the keys of lastgasp.conf."""
 
     ring_path = "/var/lib/lastgasp/ring"
+    ring_mount = ""  # where something has to be mounted first
     ring_size = 4 * 1024 * 1024
     block_size = 4096
     interval = 5_000

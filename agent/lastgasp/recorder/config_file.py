@@ -118,6 +118,7 @@ PATTERN_LIMIT = 128
 # key: how to read it, what to say is allowed
 KEYS: "dict[str, tuple[Callable[[str], object], str]]" = {
     "ring_path": (_path, "an absolute path to a file or a block device"),
+    "ring_mount": (_path_or_none, "an absolute path to a mount point, or none"),
     "ring_size": (_range(size, 128 * 1024, 1 << 30), "128k to 1G"),
     "block_size": (_block_size, "4k, 8k, 16k or 32k"),
     "interval": (_range(duration, 100, DAY), "100ms to 1d, with its unit"),

@@ -4,6 +4,7 @@
 would cost the agent 1.3 MB.
 """
 
+import posix
 import sys
 
 from lastgasp.recorder import complain
@@ -36,10 +37,11 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stdout.write(f"lastgasp-agent {__version__}\n")
         return 0
     if command == "run":
-        if len(words) > 1:
-            return complain(f"run takes no {words[1]!r}; see --help", 2)
+        others = [word for word in words[1:] if word != "--wait"]
+        if others:
+            return complain(f"run takes no {others[0]!r}; see --help", 2)
         try:
-            return run(config)
+            return run(config, "--wait" in words)
         except ImportError as error:
             return complain(f"{error}; install lastgasp again", 1)
     from lastgasp.recorder import client
@@ -47,8 +49,8 @@ def main(arguments: list[str] | None = None) -> int:
     return client.main(command, words[1:], config)
 
 
-def run(path: str | None) -> int:
-    """The agent in the foreground, until it is told to stop."""
+def run(path: str | None, wait: bool = False) -> int:
+    """The agent in the foreground, until it is told to stop; with ``wait`` the ring's place may come later."""
     from lastgasp.recorder import once
 
     def reload() -> "Config":
@@ -63,9 +65,16 @@ def run(path: str | None) -> int:
             return complain(str(error), 2)
     from lastgasp.recorder import agent, clocks
 
+    notify = None
+    if b"NOTIFY_SOCKET" in posix.environ:
+        notify = once.load("recorder.notify").Notify(posix.environ)
     with once.borrowed("recorder.ring_file") as opener:
         try:
-            ring = opener.open_ring(config, clocks.read_boot_id(b"/"))
+            if wait:
+                with once.borrowed("recorder.late_ring") as late:
+                    ring = late.open_ring(opener, config, notify)
+            else:
+                ring = opener.open_ring(config, clocks.read_boot_id(b"/"))
         except opener.RingError as error:
             return complain(str(error), 1)
     for note in ring.notes:
@@ -80,6 +89,7 @@ def run(path: str | None) -> int:
         if config.lock_memory and protect.lock_memory():
             ring.notes.append("memory could not be locked: samples may be late when memory is short")
     made = agent.Agent(config, ring, reload)
+    made.notify = notify
     if config.tune:
         try:
             with once.borrowed("recorder.requests") as requests:

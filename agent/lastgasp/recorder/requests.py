@@ -14,7 +14,8 @@ HOUR_MS = 3_600_000
 RECENT_S = 600  # how long ago a process may have grown to count as one that grows
 # what is read at the start only
 AT_START = (
-    "ring_path", "ring_size", "block_size", "pmsg", "processes", "oom_score_adj", "lock_memory", "control_socket",
+    "ring_path", "ring_mount", "ring_size", "block_size", "pmsg", "processes", "oom_score_adj", "lock_memory",
+    "control_socket",
 )  # fmt: skip
 
 

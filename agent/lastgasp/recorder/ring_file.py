@@ -35,7 +35,11 @@ PSTORE = b"sys/fs/pstore/"
 
 
 class RingError(Exception):
-    """The ring cannot be used; str() is the line to show."""
+    """The ring cannot be used; str() is the line to show, ``errno`` what the system said, 0 if it was not asked."""
+
+    def __init__(self, text: str, errno: int = 0) -> None:
+        super().__init__(text)
+        self.errno = errno
 
 
 class OpenedRing:
@@ -60,6 +64,8 @@ class OpenedRing:
 def open_ring(config: "Config", boot_id: bytes, root: bytes = b"/") -> OpenedRing:
     """Open, lock, create or extend the ring and find the place to go on. Raises RingError."""
     path = config.ring_path
+    if config.ring_mount and not is_mounted(config.ring_mount, root):
+        raise RingError(f"{path}: nothing is mounted on {config.ring_mount}; mount it, or correct ring_mount", 2)
     try:
         fd = _open(path)
         storage = FileStorage(fd)
@@ -85,7 +91,7 @@ def open_ring(config: "Config", boot_id: bytes, root: bytes = b"/") -> OpenedRin
         if device:
             size = min(size, config.ring_size)
     except OSError as error:
-        raise RingError(f"{path}: {ERRORS.get(error.errno or 0, error.strerror)}") from None
+        raise RingError(f"{path}: {ERRORS.get(error.errno or 0, error.strerror)}", error.errno or 0) from None
     slots = size // block_size
     if slots < MIN_SLOTS:
         raise RingError(f"{path}: {size} bytes is too small; a ring needs {MIN_SLOTS * block_size}")
@@ -117,7 +123,8 @@ def _open(path: str) -> int:
         if kind == BLOCK_DEVICE:  # refused while something is mounted from it
             return posix.open(path, posix.O_RDWR | posix.O_CLOEXEC | posix.O_EXCL)
     except FileNotFoundError:
-        pass
+        if path.startswith("/dev/") and not path.startswith("/dev/shm/"):
+            raise RingError(f"{path}: no such device", 2) from None  # a file would take the place of its node
     try:
         return posix.open(path, flags, 0o600)
     except FileNotFoundError:
@@ -151,6 +158,12 @@ def _look_at_medium(ring: OpenedRing, path: str, root: bytes) -> None:
     doubt = doubts(ring.file_system)
     if doubt:
         ring.notes.append(f"{path} {doubt}")
+
+
+def is_mounted(point: str, root: bytes = b"/") -> bool:
+    """Is something mounted exactly there? An automounter is, too: opening the ring has it mount."""
+    wanted = point.rstrip("/").encode("utf-8", "surrogateescape") or b"/"
+    return any(found[1] == wanted for found in mounts.parse(files.lines(root + b"proc/self/mountinfo")))
 
 
 def file_system(path: str, root: bytes = b"/") -> bytes:

@@ -58,6 +58,8 @@ def main(config: Config, root: bytes = b"/") -> int:
 def ring(config: Config) -> int:
     """Check the ring's place without making a ring, with the agent's own refusals."""
     path = config.ring_path
+    if config.ring_mount and not ring_file.is_mounted(config.ring_mount):
+        return complain(f"{config.ring_mount}: nothing is mounted there; mount it, or correct ring_mount", 1)
     folder = path.rpartition("/")[0] or "/"
     try:
         status = posix.lstat(path)

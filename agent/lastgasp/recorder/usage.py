@@ -3,8 +3,10 @@
 HELP = """\
 usage: lastgasp-agent COMMAND
 
-  run [--config FILE]   record, in the foreground (init scripts put it into the
-                        background)
+  run [--wait]          record, in the foreground (init scripts put it into the
+                        background); --wait: where the ring's place is not there
+                        yet (not mounted, read-only, no such folder or device),
+                        wait for it; without that such a ring is refused
   status [--json]       what the running agent costs, has written and cannot see
   mark TEXT             put a mark into the recording:
                         lastgasp-agent mark "test 7"

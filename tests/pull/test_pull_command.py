@@ -403,7 +403,7 @@ def test_whether_a_device_may_be_cleared_is_asked_before_it_is_reached(
     monkeypatch.setattr(target, "wire", lambda *_: reached)
 
     def pulled(_: object, wanted: session.Options, __: object) -> Result:
-        order.append(wanted.clear is not None and wanted.clear("board", 2))
+        order.append(wanted.clear)
         return result_of(kept)
 
     monkeypatch.setattr(session, "pull", pulled)

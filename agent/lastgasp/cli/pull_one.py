@@ -115,7 +115,7 @@ def one(
         options.interrupt,
         options.without_agent,
         _note,
-        (lambda _host, _blocks: True) if may_clear else None,
+        may_clear,
     )
     return session.pull(wire, wanted, tell)
 

@@ -39,7 +39,7 @@ class Options:
     interrupt: bool = False
     plain: bool = False  # as if there were no agent
     note: Callable[[str], None] = lambda _: None  # told when the device fell silent, and is tried again
-    clear: Callable[[str, int], bool] | None = None  # may blocks (of which host, how many) be taken off its flash?
+    clear: bool = False  # take what is here then off its flash
 
 
 @dataclass(slots=True)
@@ -54,10 +54,7 @@ class Result:
     with_agent: bool = True
     seconds: float = 0.0
     received: int = 0  # bytes over the wire
-    garbled: int = 0  # lines
-    mended: int = 0
     breaks: int = 0
-    complaint: str = ""
     cleared: bool = False  # what is here was taken off the device's flash
     diverged: bool = False  # the ring was put back to an earlier state; what was kept has another name now
 
@@ -109,22 +106,16 @@ class _Session:
 
     def _converse(self, first: bool) -> Result:
         """One conversation, from the login to the end."""
-        shell = Shell(self.wire, *(CONSOLE if self.wire.console else PIPE))
-        try:
-            with shell:
-                shell.open(self.options.credentials, self.options.interrupt and first)
-                found = about(shell, self.options.ring)
-                folder = store.device(self.options.folder, found.identity).path
-                if self.result is None:
-                    self.result = Result(found.identity, folder)
-                elif folder != self.result.folder:
-                    raise PullError(f"{self.wire.name}: another device answers now: {found.identity.host}")
-                _fetch(shell, found, self.options, self.result, self.tell)
-                return self.result
-        finally:
-            if self.result is not None:
-                self.result.garbled += shell.incoming.garbled
-                self.result.mended += shell.incoming.mended
+        with Shell(self.wire, *(CONSOLE if self.wire.console else PIPE)) as shell:
+            shell.open(self.options.credentials, self.options.interrupt and first)
+            found = about(shell, self.options.ring)
+            device = store.device(self.options.folder, found.identity)
+            if self.result is None:
+                self.result = Result(found.identity, device.path)
+            elif device.path != self.result.folder:
+                raise PullError(f"{self.wire.name}: another device answers now: {found.identity.host}")
+            _fetch(shell, found, device, self.options, self.result, self.tell)
+            return self.result
 
     def _set_aside(self, error: store.Diverged) -> None:
         """Begin that ring anew; but once only, or a device could have us do so for ever."""
@@ -135,7 +126,7 @@ class _Session:
             device.set_aside(error.ring)
 
 
-def _fetch(shell: Shell, found: About, options: Options, result: Result, tell: Tell) -> None:
+def _fetch(shell: Shell, found: About, device: store.Device, options: Options, result: Result, tell: Tell) -> None:
     """What is missing, into the device's folder."""
     name = found.identity.host
     total = result.progress
@@ -143,7 +134,7 @@ def _fetch(shell: Shell, found: About, options: Options, result: Result, tell: T
     def told(progress: Progress) -> None:
         tell(name, progress)
 
-    with store.device(options.folder, found.identity) as device:
+    with device:
         progress = Progress()
         try:
             result.with_agent = bool(found.agent) and not options.plain
@@ -158,7 +149,7 @@ def _fetch(shell: Shell, found: About, options: Options, result: Result, tell: T
                 plain = Plain(shell, found, device, told)
                 progress = plain.progress
                 plain.pull(options.last_s)
-            if options.clear is not None and not progress.missing:
+            if options.clear and not progress.missing:
                 _clear(shell, found, options, device, result)
         finally:
             result.files = device.files
@@ -172,16 +163,18 @@ def _fetch(shell: Shell, found: About, options: Options, result: Result, tell: T
 
 
 def _clear(shell: Shell, found: About, options: Options, device: store.Device, result: Result) -> None:
-    """Blank on the device what is kept here, after a yes. Raises PullError, ShellError, WireError."""
+    """Blank on the device what is kept here. Raises PullError, ShellError, WireError."""
     have = device.have()
     if not result.with_agent:
         raise PullError(f"{shell.wire.name}: only lastgasp-agent on the device can clear its ring; nothing was cleared")
-    if have and options.clear is not None and options.clear(found.identity.host, device.blocks):
-        device.settle()
-        ring = f" --ring {quoted(options.ring)}" if options.ring is not None else ""
-        for event in shell.run(f"r {quoted(found.agent)} clear{ring} --have {quoted(have)}"):
-            if isinstance(event, Reply):
-                result.complaint = event.text.decode("utf-8", "replace").removeprefix("err ")
-        if shell.status:
-            raise PullError(f"{shell.wire.name}: {result.complaint or 'the device could not clear its ring'}")
-        result.cleared = True
+    if not have:
+        return
+    device.settle()
+    ring = f" --ring {quoted(options.ring)}" if options.ring is not None else ""
+    complaint = ""
+    for event in shell.run(f"r {quoted(found.agent)} clear{ring} --have {quoted(have)}"):
+        if isinstance(event, Reply):
+            complaint = event.text.decode("utf-8", "replace").removeprefix("err ")
+    if shell.status:
+        raise PullError(f"{shell.wire.name}: {complaint or 'the device could not clear its ring'}")
+    result.cleared = True

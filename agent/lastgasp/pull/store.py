@@ -200,11 +200,6 @@ class Device:
                 os.close(folder)
 
     @property
-    def blocks(self) -> int:
-        """How many are here."""
-        return sum(len(ring.held) for ring in self._rings.values())
-
-    @property
     def new(self) -> dict[Path, int]:
         """Files that something came for, with how many blocks."""
         return {ring.path: ring.new for ring in self._rings.values() if ring.new}

@@ -141,7 +141,7 @@ class Agent:
             else:
                 until = min(until, self._listen_again_ms)
         if self.notify is not None:
-            self.notify.recording()
+            self.notify.is_up(b"recording")
             until = self.notify.beat(now, until)
         self.loop.wait(until - now)
 

@@ -46,7 +46,7 @@ def open_ring(
                 if missing:
                     raise opener.RingError(missing, COMING[0])
                 if notify is not None and not has_its_size(config):
-                    notify.ready(b"making the ring")  # takes long on a slow medium
+                    notify.is_up(b"making the ring")  # takes long on a slow medium
                 ring: OpenedRing = opener.open_ring(config, read_boot_id(root), root)
                 break
             except opener.RingError as error:
@@ -55,7 +55,7 @@ def open_ring(
                 waited_for = str(error)
             now = boot_ms()
             if notify is not None:
-                notify.ready(b"waiting: " + waited_for.encode("utf-8", "surrogateescape"))
+                notify.is_up(b"waiting: " + waited_for.encode("utf-8", "surrogateescape"))
                 notify.beat(now, now)
             if now - began >= say_ms and waited_for != said:
                 said = waited_for
@@ -90,9 +90,7 @@ def unmounted(config: "Config", root: bytes) -> str:
             wanted = point
     if not wanted or any(found[1] == wanted for found in mounts.parse(files.lines(root + b"proc/self/mountinfo"))):
         return ""
-    return (
-        f"{wanted.decode('utf-8', 'surrogateescape')} of /etc/fstab is not mounted, and {config.ring_path} is below it"
-    )
+    return f"{config.ring_path}: nothing is mounted on {wanted.decode('utf-8', 'surrogateescape')} (/etc/fstab)"
 
 
 def has_its_size(config: "Config") -> bool:

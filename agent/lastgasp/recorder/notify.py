@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 class Notify:
     """Says READY=1, WATCHDOG=1 and STOPPING=1 where they are waited for."""
 
-    __slots__ = ("_address", "_due_ms", "_ready", "_recording", "_socket", "period_ms")
+    __slots__ = ("_address", "_due_ms", "_socket", "_status", "period_ms")
 
     def __init__(self, environment: "Mapping[bytes, bytes]") -> None:
         """``environment`` has NOTIFY_SOCKET, and where the watchdog is on WATCHDOG_USEC, WATCHDOG_PID."""
         address = environment[b"NOTIFY_SOCKET"]
         self._address = b"\0" + address[1:] if address.startswith(b"@") else address
-        self._ready = self._recording = False
+        self._status = b""  # the last that was said
         self._due_ms = 0
         try:
             pid = int(environment.get(b"WATCHDOG_PID", b"%d" % posix.getpid()))
@@ -46,17 +46,11 @@ class Notify:
             except OSError:
                 pass
 
-    def ready(self, status: bytes) -> None:
-        """Nobody needs to wait for the agent any more; ``systemctl status`` shows ``status``. Says so once."""
-        if not self._ready:
-            self._ready = True
-            self.say(b"READY=1\nSTATUS=" + status.replace(b"\n", b" "))
-
-    def recording(self) -> None:
-        """A sample was taken."""
-        if not self._recording:
-            self._recording = True
-            self.say(b"STATUS=recording" if self._ready else b"READY=1\nSTATUS=recording")
+    def is_up(self, status: bytes) -> None:
+        """Nobody needs to wait for the agent; ``systemctl status`` shows ``status``. Says nothing twice."""
+        if status != self._status:
+            first, self._status = not self._status, status
+            self.say((b"READY=1\nSTATUS=" if first else b"STATUS=") + status.replace(b"\n", b" "))
 
     def beat(self, now: int, until: int) -> int:
         """Say WATCHDOG=1 if that is due at ``now``; gives the time back to be called again, ``until`` at the latest."""

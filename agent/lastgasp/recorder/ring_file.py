@@ -123,8 +123,8 @@ def _open(path: str) -> int:
         if kind == BLOCK_DEVICE:  # refused while something is mounted from it
             return posix.open(path, posix.O_RDWR | posix.O_CLOEXEC | posix.O_EXCL)
     except FileNotFoundError:
-        if path.startswith("/dev/") and not path.startswith("/dev/shm/"):
-            raise RingError(f"{path}: no such device", 2) from None  # a file would take the place of its node
+        if is_device_name(path):
+            raise RingError(f"{path}: no such device", 2) from None
     try:
         return posix.open(path, flags, 0o600)
     except FileNotFoundError:
@@ -158,6 +158,11 @@ def _look_at_medium(ring: OpenedRing, path: str, root: bytes) -> None:
     doubt = doubts(ring.file_system)
     if doubt:
         ring.notes.append(f"{path} {doubt}")
+
+
+def is_device_name(path: str) -> bool:
+    """No file is made there: it would be memory, and take the place of a device that comes later."""
+    return path.startswith("/dev/") and not path.startswith("/dev/shm/")
 
 
 def is_mounted(point: str, root: bytes = b"/") -> bool:

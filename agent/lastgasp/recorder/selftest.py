@@ -6,7 +6,7 @@ import posix
 import sys
 
 from lastgasp.proc import files, mounts
-from lastgasp.recorder import complain, protect, ring_file
+from lastgasp.recorder import complain, kernel_config, protect, ring_file
 from lastgasp.recorder.births import Births
 from lastgasp.recorder.status import why
 
@@ -14,37 +14,63 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from lastgasp.recorder.config import Config
 
-# path, what its absence costs, kernel option that gives it
+# path, what its absence costs, kernel options that give it; agent/service/lastgasp.cfg says what they cost
 FILES = (
     ("proc/meminfo", "nothing works without it", "CONFIG_PROC_FS"),
     ("proc/vmstat", "no signs of reclaim, no OOM count", "CONFIG_VM_EVENT_COUNTERS"),
-    ("proc/pressure/memory", "pressure is judged by MemAvailable alone", "CONFIG_PSI, and psi=1 where it is off"),
+    (
+        "proc/pressure/memory",
+        "pressure is judged by MemAvailable alone",
+        "CONFIG_PSI, and psi=1 where CONFIG_PSI_DEFAULT_DISABLED is set",
+    ),
     ("proc/buddyinfo", "fragmentation cannot be seen", "CONFIG_PROC_FS"),
     ("proc/zoneinfo", "no watermarks", "CONFIG_PROC_FS"),
     ("proc/slabinfo", "a kernel leak cannot be put down to a cache", "CONFIG_SLUB_DEBUG, and root"),
     ("proc/diskstats", "no disk traffic beside the growth", "CONFIG_PROC_FS"),
     ("proc/net/dev", "no network traffic beside the growth", "CONFIG_NET"),
     ("proc/self/smaps_rollup", "the agent's own size is read the long way", "Linux 4.14, CONFIG_PROC_PAGE_MONITOR"),
-    ("proc/self/io", "no I/O per process", "CONFIG_TASK_IO_ACCOUNTING"),
+    (
+        "proc/self/io",
+        "no I/O per process",
+        "CONFIG_TASK_IO_ACCOUNTING on CONFIG_TASK_XACCT and CONFIG_TASKSTATS",
+    ),
     ("dev/kmsg", "no OOM reports: only their traces", "CONFIG_PRINTK, and root"),
-    ("dev/pmsg0", "unflushed samples are lost at a reset", "CONFIG_PSTORE_RAM, CONFIG_PSTORE_PMSG"),
+    (
+        "dev/pmsg0",
+        "unflushed samples are lost at a reset",
+        "CONFIG_PSTORE, CONFIG_PSTORE_RAM, CONFIG_PSTORE_PMSG, and RAM set aside for ramoops",
+    ),
+    (
+        "proc/config.gz",
+        "what is not built in cannot be told from what is switched off",
+        "CONFIG_IKCONFIG, CONFIG_IKCONFIG_PROC",
+    ),
+    (
+        "sys/bus/event_source/devices/uprobe/type",
+        "trace tools cannot find the call that allocates in a running program; the recorder does without",
+        "CONFIG_UPROBE_EVENTS on CONFIG_FTRACE and CONFIG_PERF_EVENTS, Linux 4.17",
+    ),
 )
+CONNECTOR = "CONFIG_PROC_EVENTS on CONFIG_CONNECTOR and CONFIG_NET, and root"
+GROUPS = "CONFIG_MEMCG on CONFIG_CGROUPS, mounted, and no cgroup_disable=memory"
 
 
 def main(config: Config, root: bytes = b"/") -> int:
     """Print one line per check; returns 0 when the agent can record here, else 1."""
     worst = 0
+    built = kernel_config.read(root)
     for path, cost, option in FILES:
         if path == "dev/pmsg0" and not config.pmsg:
             continue
         errno = try_open(root + path.encode(), posix.O_WRONLY if path == "dev/pmsg0" else posix.O_RDONLY)
-        _line(not errno, f"/{path}", f"{why(errno)}: {cost} ({option})")
+        _line(not errno, f"/{path}", f"{why(errno)}: {cost} ({option}{kernel_config.here(option, built)})")
         if errno and path == "proc/meminfo":
             worst = 1
     births = Births()
-    _line(not births.errno, "proc connector", f"{why(births.errno)}: no exit codes (CONFIG_PROC_EVENTS, root)")
-    controller = mounts.memory_controller(mounts.parse(files.lines(root + b"proc/self/mountinfo")))
-    _line(controller is not None, "memory control groups", "not mounted: limits cannot be seen (CONFIG_MEMCG)")
+    hint = CONNECTOR + kernel_config.here(CONNECTOR, built)
+    _line(not births.errno, "proc connector", f"{why(births.errno)}: no exit codes ({hint})")
+    hint = GROUPS + kernel_config.here(GROUPS, built)
+    _line(has_groups(root), "memory control groups", f"limits, and what each service uses, cannot be seen ({hint})")
     if config.lock_memory:
         locked = not protect.lock_memory()
         _line(locked, "mlockall", "refused: samples may be late when memory is short (root, or RLIMIT_MEMLOCK)")
@@ -53,6 +79,15 @@ def main(config: Config, root: bytes = b"/") -> int:
         text = f"{why(errno)}: the agent can be chosen by the OOM killer (CAP_SYS_RESOURCE)"
         _line(not errno, f"oom_score_adj {config.oom_score_adj}", text)
     return max(worst, ring(config))
+
+
+def has_groups(root: bytes) -> bool:
+    """Is memory accounted in groups? The second version may be mounted without that controller."""
+    found = mounts.memory_controller(mounts.parse(files.lines(root + b"proc/self/mountinfo")))
+    if found is None:
+        return False
+    version, point = found
+    return version == 1 or b"memory" in (files.read(root + point[1:] + b"/cgroup.controllers", 4096) or b"").split()
 
 
 def ring(config: Config) -> int:
@@ -65,6 +100,8 @@ def ring(config: Config) -> int:
         status = posix.lstat(path)
         kind, place, size = status.st_mode & 0o170000, path, status.st_size
     except OSError:
+        if ring_file.is_device_name(path):
+            return complain(f"{path}: no such device", 1)
         kind, size = 0, 0
         place = folder if exists(folder) else folder.rpartition("/")[0] or "/"  # the last folder is made if need be
         try:

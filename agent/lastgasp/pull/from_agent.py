@@ -9,13 +9,14 @@ from __future__ import annotations
 import contextlib
 import zlib
 from dataclasses import dataclass, field
+from shlex import quote
 
 from lastgasp.pull import PullError
 from lastgasp.pull.blocks import Parts, Pulled, unpacked
 from lastgasp.pull.console import Garbled
 from lastgasp.pull.console.incoming import Frame
 from lastgasp.pull.console.shell import Shell
-from lastgasp.pull.identity import About, quoted
+from lastgasp.pull.identity import About
 from lastgasp.pull.kept import Diverged
 from lastgasp.pull.progress import Keeper, Progress, Tell
 from lastgasp.ring import frames
@@ -74,7 +75,7 @@ class FromAgent:
         """``ring``: its path, where the user names one. Each block is kept when it is whole."""
         self.shell, self.keeper, self.tell = shell, keeper, tell
         self.progress = Progress()
-        self._program = f"r {quoted(about.agent)} dump" + (f" --ring {quoted(ring)}" if ring is not None else "")
+        self._program = f"r {quote(about.agent)} dump" + (f" --ring {quote(ring)}" if ring is not None else "")
         self._index: Index | None = None
         self._index_parts = Parts()
         self._parts: dict[int, Parts] = {}  # by slot
@@ -89,7 +90,7 @@ class FromAgent:
         for _ in range(IDLE_ROUNDS):
             options = {"--have": self.keeper.have(), "--same": self.keeper.same(), "--last": str(last_s or "")}
             try:
-                self._ask("".join(f" {name} {quoted(value)}" for name, value in options.items() if value))
+                self._ask("".join(f" {name} {quote(value)}" for name, value in options.items() if value))
             except Garbled:
                 continue
             if self._index is not None:
@@ -138,15 +139,13 @@ class FromAgent:
 
     def _ask(self, options: str) -> None:
         """One command, and what comes of it. Raises TooOld, PullError, ShellError, WireError."""
-        incoming = self.shell.incoming
-        form = f" --frames {self.shell.word} --base {incoming.base} --size {incoming.size}"
         came = 0
-        for event in self.shell.run(self._program + form + options, frames=True):
+        for event in self.shell.run(f"{self._program} {self.shell.form}{options}", frames=True):
             came += len(event.data if isinstance(event, Frame) else event.text) + frames.OVERHEAD
             if came > (self.progress.total_bytes or 0) + SLACK:
                 raise PullError(f"{self.shell.wire.name}: the device sends without end")
             if not isinstance(event, Frame):
-                self._complaint = event.text.decode("utf-8", "replace").removeprefix("err ")
+                self._complaint = event.complaint
             elif event.kind == frames.INDEX:
                 self._index_parts.add(event.part, event.parts, event.data)
                 if self._index is None and not self._index_parts.missing:

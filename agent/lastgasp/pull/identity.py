@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shlex
 from dataclasses import dataclass
 
 from lastgasp.pull import PullError
@@ -113,8 +112,3 @@ def _about(found: dict[str, str], ring: str | None) -> About:
     )
     path = ring or found["ring"] or DEFAULT_RING
     return About(identity, found["agent"], path, frozenset(found["tools"].split()), found["boot"])
-
-
-def quoted(text: str) -> str:
-    """For a command line on the device."""
-    return shlex.quote(text)

@@ -13,13 +13,14 @@ import contextlib
 import re
 import zlib
 from collections.abc import Iterable
+from shlex import quote
 
 from lastgasp.pull import PullError
 from lastgasp.pull.blocks import Pulled
 from lastgasp.pull.console import Garbled
 from lastgasp.pull.console.incoming import Reply
 from lastgasp.pull.console.shell import Shell
-from lastgasp.pull.identity import About, quoted
+from lastgasp.pull.identity import About
 from lastgasp.pull.listing import Listing
 from lastgasp.pull.progress import Keeper, Progress, Tell
 from lastgasp.ring.format import HEADER_SIZE
@@ -88,7 +89,7 @@ class Plain:
 
     def _length(self) -> int:
         """Bytes of the ring, at most MOST. Raises PullError: it cannot be read."""
-        read = f"dd if={quoted(self._ring)} bs=65536 count={MOST >> 16} 2>/dev/null|wc -c"
+        read = f"dd if={quote(self._ring)} bs=65536 count={MOST >> 16} 2>/dev/null|wc -c"
         for _ in range(TRIES):
             for reply in self._replies(f"y z $({read})", b"z"):
                 if reply.isdigit() and int(reply[:NAME]) > 0:
@@ -107,7 +108,7 @@ class Plain:
         idle = 0
         while wanted and idle < TRIES:
             skip = f"$((s*{block_size // UNIT}))"
-            read = f"dd if={quoted(self._ring)} bs={UNIT} skip={skip} count={HEADER_UNITS} 2>/dev/null|{self._encoder}"
+            read = f"dd if={quote(self._ring)} bs={UNIT} skip={skip} count={HEADER_UNITS} 2>/dev/null|{self._encoder}"
             before = len(wanted)
             for at in range(0, len(wanted), self._probes):
                 some = " ".join(map(str, wanted[at : at + self._probes]))
@@ -171,7 +172,7 @@ class Plain:
             some = b" ".join(wanted).decode()
             skip = f"$((${{s%.*}}*{each}+${{s#*.}}))"
             then = ("|gzip -c|" if pack else "|") + self._encoder
-            read = f"dd if={quoted(self._ring)} bs={size} skip={skip} count=1 2>/dev/null{then}"
+            read = f"dd if={quote(self._ring)} bs={size} skip={skip} count=1 2>/dev/null{then}"
             for reply in self._replies(f"for s in {some};do y b $s $({read});done", b"b") if wanted else ():
                 name, _, text = reply.partition(b" ")
                 data = self._decoded(text)

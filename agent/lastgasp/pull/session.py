@@ -11,13 +11,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from shlex import quote
 
 from lastgasp.pull import PullError, store
 from lastgasp.pull.console import Credentials, ShellError
 from lastgasp.pull.console.incoming import Reply
 from lastgasp.pull.console.shell import Shell
 from lastgasp.pull.from_agent import FromAgent, TooOld
-from lastgasp.pull.identity import About, Identity, about, quoted
+from lastgasp.pull.identity import About, Identity, about
 from lastgasp.pull.plain import Plain
 from lastgasp.pull.progress import Progress
 from lastgasp.pull.wires import Wire
@@ -170,11 +171,11 @@ def _clear(shell: Shell, found: About, options: Options, device: store.Device, r
     if not have:
         return
     device.settle()
-    ring = f" --ring {quoted(options.ring)}" if options.ring is not None else ""
+    ring = f" --ring {quote(options.ring)}" if options.ring is not None else ""
     complaint = ""
-    for event in shell.run(f"r {quoted(found.agent)} clear{ring} --have {quoted(have)}"):
+    for event in shell.run(f"r {quote(found.agent)} clear{ring} --have {quote(have)}"):
         if isinstance(event, Reply):
-            complaint = event.text.decode("utf-8", "replace").removeprefix("err ")
+            complaint = event.complaint
     if shell.status:
         raise PullError(f"{shell.wire.name}: {complaint or 'the device could not clear its ring'}")
     result.cleared = True

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from shlex import quote
 
 from lastgasp.pull import PullError
 from lastgasp.pull.console import Credentials, ShellError
@@ -15,7 +16,7 @@ from lastgasp.pull.console.incoming import Frame
 from lastgasp.pull.console.login import listen
 from lastgasp.pull.console.shell import Shell
 from lastgasp.pull.from_agent import USAGE
-from lastgasp.pull.identity import Identity, about, quoted
+from lastgasp.pull.identity import Identity, about
 from lastgasp.pull.session import CONSOLE, PIPE
 from lastgasp.pull.wires import Wire
 
@@ -64,18 +65,15 @@ class Streaming:
 
     def frames(self, agent: str, interval_ms: int) -> Iterator[Frame]:
         """One stream, until the device ends it after its time. Raises PullError."""
-        incoming = self.shell.incoming
-        form = f"--frames {self.shell.word} --base {incoming.base} --size {incoming.size}"
         span = CONSOLE_SPAN if self.wire.console else PIPE_SPAN
         said = ""
         self._streams = True
-        for event in self.shell.run(
-            f"r {quoted(agent)} dump --follow {form} --interval {interval_ms}ms --for {span}", frames=True
-        ):
+        command = f"r {quote(agent)} dump --follow {self.shell.form} --interval {interval_ms}ms --for {span}"
+        for event in self.shell.run(command, frames=True):
             if isinstance(event, Frame):
                 yield event
             else:
-                said = event.text.decode("utf-8", "replace").removeprefix("err ").strip()
+                said = event.complaint.strip()
         self._streams = False
         if self.shell.status == USAGE:
             raise PullError(f"{self.wire.name}: the agent there is too old for a live view: {said or 'it refuses'}")

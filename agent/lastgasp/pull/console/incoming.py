@@ -37,6 +37,11 @@ class Reply:
 
     text: bytes
 
+    @property
+    def complaint(self) -> str:
+        """What a program wrote to standard error (``listener``), as it stands there."""
+        return self.text.decode("utf-8", "replace").removeprefix("err ")
+
 
 class Incoming:
     """Feeds on bytes. ``word`` is eight hexadecimal digits."""

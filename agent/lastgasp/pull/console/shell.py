@@ -155,6 +155,11 @@ class Shell:
 
     # -- commands ------------------------------------------------------------------------------------------
 
+    @property
+    def form(self) -> str:
+        """How ``lastgasp-agent dump`` is told which frames are awaited."""
+        return f"--frames {self.word} --base {self.incoming.base} --size {self.incoming.size}"
+
     def run(self, command: str, frames: bool = False) -> Iterator[Frame | Reply]:
         """What the command says, ``frames`` only if they are asked for; then ``status`` is its exit status.
 

@@ -84,7 +84,11 @@ USERLAND_SUITE = "bookworm"
 PYTHON = "3.11"
 PYTHON_PACKAGES = (f"python{PYTHON}-minimal", f"libpython{PYTHON}-minimal", f"libpython{PYTHON}-stdlib")
 LIBRARY_PACKAGES = ("libc6", "libgcc-s1", "zlib1g", "libexpat1", "libffi8")
-PROGRAM_LIBRARIES = {"dropbear-bin": ("libcrypt1", "libtomcrypt1", "libtommath1", "libgmp10"), "bash": ("libtinfo6",)}
+PROGRAM_LIBRARIES = {
+    "dropbear-bin": ("libcrypt1", "libtomcrypt1", "libtommath1", "libgmp10"),
+    "bash": ("libtinfo6",),
+    "atop": ("libncursesw6", "libtinfo6"),
+}
 """Packages of libraries that only these programs need."""
 
 NETWORK_DEVICE = "virtio-net-device"

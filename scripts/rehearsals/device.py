@@ -43,6 +43,7 @@ class Bench:
     folder: Path  # for what is made
     agent: Path  # the bytecode tree, or a compiled program
     pmsg_kernel: Path | None = None  # a folder with boot/vmlinuz-VERSION
+    programs: tuple[Path, ...] = ()  # compiled agents to compare
 
     def file(self, name: str) -> Path:
         """A file of this bench."""

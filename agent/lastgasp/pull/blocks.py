@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lastgasp.ring.format import CRC, HEADER, MAX_BLOCK_SIZE, MIN_BLOCK_SIZE, OVERHEAD
-from lastgasp.ring.prepare import valid_block
+from lastgasp.ring.prepare import SIZE_AT, valid_block
 
 PART_COST = 150  # bytes that Python takes for one more
-SIZE_AT = 11  # where a block's header says how large it is
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,13 +13,12 @@ from lastgasp.pull.kept import Diverged
 from lastgasp.pull.progress import Keeper
 from lastgasp.ring.format import BLANK_MAGIC, MAGIC, MAX_BLOCK_SIZE, MIN_BLOCK_SIZE, VERSION
 from lastgasp.ring.heads import Head, in_order, latest
+from lastgasp.ring.prepare import RECENT, SIZE_AT
 
 Read = Callable[[Iterable[int], int], dict[int, bytes]]  # headers of slots, of so many bytes each
 SPREAD = 16  # headers that are looked at first, over the whole ring
 BATCH = 16  # headers on the way back
-SPARE = 8  # slots beyond the newest block in which a newer version of it may stand (ring.writer)
 ALIGNED = MAX_BLOCK_SIZE // MIN_BLOCK_SIZE  # a slot of any block size begins at each so manieth of the least
-SIZE_AT = 11  # where a header says how large its block is
 
 
 class Listing:
@@ -94,7 +93,7 @@ class Listing:
         found: list[Head] = []
         oldest: list[Head] = []  # what stands ahead of the newest block and is no version of the last few
         for at in range(0, self.slots, BATCH):
-            some = [(newest.slot + SPARE - step) % self.slots for step in range(at, min(at + BATCH, self.slots))]
+            some = [(newest.slot + RECENT - step) % self.slots for step in range(at, min(at + BATCH, self.slots))]
             new = self._at(some)
             if not at:
                 oldest = [one for one in new if one.number < newest.number - BATCH or one.ring != newest.ring]

@@ -7,7 +7,7 @@ cannot be read there counts as damaged.
 import posix
 
 from lastgasp.ring.format import HEADER_SIZE, MAX_BLOCK_SIZE, MIN_BLOCK_SIZE
-from lastgasp.ring.prepare import valid_block
+from lastgasp.ring.prepare import SIZE_AT, valid_block
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 KIND, FOLDER, BLOCK_DEVICE = 0o170000, 0o040000, 0o060000
 EISDIR = 21
-SIZE_AT = 11  # where a block's header says how large it is
 
 
 def length(fd: int, config: "Config") -> int:

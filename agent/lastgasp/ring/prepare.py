@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 # Blocks this close to the newest can stand in the slots around the head (see writer, SPARE_DISTANCE).
 RECENT = 2 * SPARE_DISTANCE
+SIZE_AT = 11  # where a block's header has log2 of its size
 
 
 class Found:

@@ -154,10 +154,7 @@ def _new(
     blank = 0
     differs = None  # a ring of which the asker has another block of the same write
     for slot in range(length // block_size):
-        try:
-            block = posix.pread(fd, block_size, slot * block_size)
-        except OSError:
-            continue  # a bad place of the medium
+        block = slots.read(fd, block_size, slot)
         blank += block.startswith(BLANK_MAGIC)
         if valid_block(block):
             head = heads.Head(slot, block)
@@ -183,10 +180,7 @@ def _new(
         lines.append(b"differs %x" % differs)
     yield from frames.pack(zlib.compress(b"\n".join(lines)), frames.INDEX, 0, size, word, base)
     for one in chosen:
-        try:
-            block = posix.pread(fd, block_size, one.slot * block_size)
-        except OSError:
-            continue
+        block = slots.read(fd, block_size, one.slot)
         if valid_block(block):  # the agent may be writing there
             yield from frames.pack(_packed(block), frames.BLOCK, one.slot, size, word, base)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -92,10 +93,37 @@ def test_tuning_works_there(device: Device) -> None:
         child.communicate()
 
 
-def test_what_tunes_is_not_among_what_every_agent_loads(command: list[str]) -> None:
+def test_waiting_for_the_ring_and_telling_systemd_works_there(
+    device: Device, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = str(tmp_path / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(address)
+        manager.settimeout(30)
+        monkeypatch.setenv("NOTIFY_SOCKET", address)
+        monkeypatch.setenv("WATCHDOG_USEC", "4000000")
+        device.ring = tmp_path / "late/data/ring"
+        device.configure()
+        agent = subprocess.Popen(
+            [*device.command, "run", "--wait", "--config", str(device.config)], stderr=subprocess.PIPE, text=True
+        )
+        device.agents.append(agent)
+        heard = [manager.recv(4096) for _ in range(3)]
+        (tmp_path / "late").mkdir()
+        while heard[-1] != b"STATUS=recording":
+            heard.append(manager.recv(4096))
+        assert heard[1].startswith(b"STATUS=waiting: ")
+        assert b"WATCHDOG=1" in heard
+        status, error = device.stop(agent)
+        assert (status, error.count("\n")) == (0, 1)
+        assert error.startswith("lastgasp-agent: recording began after ")
+
+
+def test_what_tunes_waits_or_tells_systemd_is_not_among_what_every_agent_loads(command: list[str]) -> None:
     hot = Path(command[-1]).with_suffix(".hot").read_bytes()
     assert b"lastgasp.recorder.processes" in hot
-    assert b"recorder.tune" not in hot
+    for name in (b"tune", b"late_ring", b"notify"):
+        assert b"lastgasp.recorder." + name not in hot
 
 
 @pytest.mark.parametrize("language", ["C", "C.UTF-8", "de_DE.ISO-8859-15"])

@@ -187,6 +187,7 @@ def test_a_data_partition_that_is_mounted_after_the_start_gets_the_ring(device: 
     device.run("/usr/bin/mount -t tmpfs part /data/part")
     until(lambda: device.samples() >= 1)
     assert device.out("ls /data/part") == "ring\n"
+    assert any(line.startswith("lastgasp-agent: recording began after ") for line in device.kernel_log())
     assert "nothing is mounted on /data/part (/etc/fstab)" in device.out("/opt/lastgasp-agent status")
 
 

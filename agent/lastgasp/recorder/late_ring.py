@@ -2,8 +2,8 @@
 
 Loaded once and dropped. What may come by itself is waited for, however long that takes: a mount, a device, a folder,
 a file system that can be written. All else is refused at once, with ``ring_file.RingError`` as without waiting.
-What is waited for is said in one line when it takes SAY_MS, and that it goes on in another; systemd, if it started
-us, is told at once that nobody needs to wait for the agent.
+What is waited for is said in one line when it takes SAY_MS; that it goes on is a note of the ring, so it is said
+and recorded, too. systemd, if it started us, is told at once that nobody needs to wait for the agent.
 """
 
 import posix
@@ -63,11 +63,8 @@ def open_ring(
             poller.poll(LOOK_MS)
     finally:
         files.close(table)
-    waited_ms = boot_ms() - began
-    if said:
-        complain(f"recording after {waited_ms // 1000} s", 0)
     if waited_for:
-        ring.notes.append(f"waited {waited_ms / 1000:.1f} s: {waited_for}")
+        ring.notes.append(f"recording began after {(boot_ms() - began) / 1000:.1f} s of waiting: {waited_for}")
     return ring
 
 

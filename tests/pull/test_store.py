@@ -137,6 +137,25 @@ def parsed(text: str) -> list[tuple[int, int]]:
     return [(int(a), int(b or a)) for a, _, b in pairs]
 
 
+@pytest.mark.parametrize("left", [None, b""], ids=["deleted", "emptied"])
+def test_what_is_gone_from_here_is_missing_again_also_after_a_pull_that_breaks_off(
+    tmp_path: Path, left: bytes | None
+) -> None:
+    with store.device(tmp_path, HERE) as device:
+        for n in range(10):
+            device.add(block(n, n))
+        device.completed(7, 9)
+    (path,) = device.files
+    path.unlink()
+    if left is not None:
+        path.write_bytes(left)
+    with store.device(tmp_path, HERE) as device:
+        device.add(block(9, 9))
+        device.add(block(8, 8))
+    with store.device(tmp_path, HERE) as device:
+        assert parsed(device.have()) == [(8, 8)]
+
+
 @pytest.mark.parametrize("seed", range(30))
 def test_nothing_newer_is_ever_left_out_however_pulls_break_off(tmp_path: Path, seed: int) -> None:
     """A ring that is written on while pulls of it break off anywhere; in the end one goes through."""

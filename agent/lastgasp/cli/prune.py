@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import fcntl
+import os
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -89,7 +88,7 @@ def _delete(folder: Path, going: list[File], listed_s: float) -> list[File]:
     Raises PullError: a pull is at it.
     """
     deleted = []
-    with _alone(folder):
+    with os.fdopen(store.locked(folder, "a pull")):
         for one in going:
             part = one.path.with_suffix(store.PART)
             if _changed_s(one.path) == one.changed_s and _changed_s(part) <= listed_s:
@@ -110,17 +109,6 @@ def _changed_s(path: Path) -> float:
         return path.stat().st_mtime
     except FileNotFoundError:
         return 0.0
-
-
-@contextlib.contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """As store.Device locks it. Raises PullError: a pull is at it."""
-    with (folder / store.LOCK).open("ab") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise PullError(f"{folder}: a pull of this device is at work") from None
-        yield
 
 
 def _ago(at_s: float) -> str:

@@ -58,7 +58,6 @@ class Ring:
             with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
                 for block in scan(file).blocks:
                     self._hold(block, path)
-        self.complete = -1  # up to this write nothing is missing, for a pull brought all that there was
         self.new = 0
         self._file: BinaryIO | None = None  # opened for the first block that comes
 
@@ -112,24 +111,26 @@ class Ring:
             file.seek(one.offset)
             return file.read(one.size)
 
-    def ranges(self) -> list[tuple[int, int]]:
+    def ranges(self, complete: int) -> list[tuple[int, int]]:
         """Write numbers of which nothing is missing, the newest first, without the newest block.
 
         That one is worth asking for again: a power cut may have lost it on the device, and then another took its
         number. Those between two blocks that follow one another are older versions, unless the first is one itself.
+
+        ``complete``: up to this write nothing is missing, for a pull brought all that there was; -1: none did.
         """
         found: list[tuple[int, int]] = []
         later: Held | None = None
         for number in sorted(self.held, reverse=True)[1:]:
             one = self.held[number]
-            if one.write <= self.complete:
+            if one.write <= complete:
                 break
             if later is not None and later.number == number + 1 and not one.open and one.write < found[-1][0]:
                 found[-1] = one.write, found[-1][1]
             else:
                 found.append((one.write, one.write))
             later = one
-        known = min(self.complete, self.newest - 1)
+        known = min(complete, self.newest - 1)
         return [*found, (0, known)] if known >= 0 else found
 
     def set_aside(self) -> None:

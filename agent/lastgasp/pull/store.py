@@ -35,7 +35,7 @@ HAVE_LETTERS = 2000  # of a command; with MARKED_RINGS * MARKS * 20 it has to fi
 MARKS, MARKED_RINGS = 8, 4  # writes that are held against the device's, of how many rings
 NEW_RINGS = 8  # in one pull
 
-__all__ = ["PART", "SUFFIX", "Device", "Diverged", "default_folder", "device", "devices", "rename"]
+__all__ = ["PART", "SUFFIX", "Device", "Diverged", "default_folder", "device", "devices", "locked", "rename"]
 
 
 def default_folder() -> Path:
@@ -55,6 +55,20 @@ def told(path: Path) -> Iterator[None]:
         ) from None
 
 
+def locked(folder: Path, who: str) -> int:
+    """A descriptor; until it is closed the folder of a device is ours alone. Raises OSError.
+
+    Raises PullError: somebody is at it; ``who`` it may be, to say so.
+    """
+    lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(lock)
+        raise PullError(f"{folder}: {who} of this device is at work") from None
+    return lock
+
+
 class Device:
     """The folder of one device; in a ``with`` it is ours alone, and what came is put in place at its end."""
 
@@ -70,22 +84,19 @@ class Device:
         with told(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self.path.mkdir(mode=0o700, exist_ok=True)
-            self._lock = os.open(self.path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._lock = locked(self.path, "another pull")
         try:
-            try:
-                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise PullError(f"{self.path}: another pull of this device is at work") from None
             if not os.path.exists(self.path / LOCK):  # deleted just now, by who held it
                 raise PullError(f"{self.path}: was just deleted; pull again")
             self.facts = {**(_read(self.path) or {}), **self.facts}
             self._rings, self._made = {}, 0
             with told(self.path):
-                self._note()
                 for path in {*self.path.glob(f"*{SUFFIX}"), *self.path.glob(f"*{PART}")}:
                     if re.fullmatch("[0-9a-f]{16}", path.stem):
                         self._rings[int(path.stem, 16)] = Ring(self.path, int(path.stem, 16))
-                        self._rings[int(path.stem, 16)].complete = self._complete.get(path.stem, -1)
+                here = {f"{number:016x}" for number, ring in self._rings.items() if ring.held}
+                self.facts["complete"] = {name: write for name, write in self._complete.items() if name in here}
+                self._note()
         except BaseException:
             os.close(self._lock)
             raise
@@ -102,14 +113,14 @@ class Device:
 
     @property
     def _complete(self) -> dict[str, int]:
-        """By ring: up to which write nothing is missing."""
+        """By ring, of those that are here: up to which write nothing is missing (``Ring.ranges``)."""
         known: dict[str, int] = self.facts.setdefault("complete", {})
         return known
 
     def completed(self, ring: int, write: int) -> None:
         """All that the device has up to this write is here."""
         if ring in self._rings:
-            self._rings[ring].complete = self._complete[f"{ring:016x}"] = write
+            self._complete[f"{ring:016x}"] = write
 
     def _note(self) -> None:
         new = self.path / f"{FACTS}.new"
@@ -172,15 +183,18 @@ class Device:
 
     def known_since(self, ring: int, write: int) -> int | None:
         """The first write of those up to this one of which nothing is missing; None: this one is."""
-        ranges = self._rings[ring].ranges() if ring in self._rings else []
+        ranges = self._ranges(ring) if ring in self._rings else []
         return next((first for first, last in ranges if first <= write <= last), None)
+
+    def _ranges(self, ring: int) -> list[tuple[int, int]]:
+        return self._rings[ring].ranges(self._complete.get(f"{ring:016x}", -1))
 
     def have(self) -> str:
         """What is here, for ``lastgasp-agent dump --have``; of very much the newest."""
         words: list[str] = []
         left = HAVE_LETTERS
-        for number, ring in self._newest_first():
-            ranges = [f"{a}-{b}" if a != b else str(a) for a, b in ring.ranges()]
+        for number, _ in self._newest_first():
+            ranges = [f"{a}-{b}" if a != b else str(a) for a, b in self._ranges(number)]
             while ranges and len(",".join(ranges)) > left - 20:
                 ranges.pop()
             if ranges:

@@ -26,8 +26,7 @@ class Line:
         self._seen: list[tuple[float, int]] = []
 
     def __enter__(self) -> Line:
-        if self._stream is not None:
-            self._draw(f"{visible(self._target)}: connecting")
+        self.draw(f"{visible(self._target)}: connecting")
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -44,9 +43,9 @@ class Line:
     def show(self, text: str) -> None:
         """This, unless something was shown just now."""
         now = time.monotonic()
-        if self._stream is not None and now - self._drawn_s >= EVERY_S:
+        if now - self._drawn_s >= EVERY_S:
             self._drawn_s = now
-            self._draw(text)
+            self.draw(text)
 
     def text(self, name: str, progress: Progress) -> str:
         """The line."""
@@ -70,10 +69,11 @@ class Line:
             self._stream.write(f"\r{'':{WIDTH}}\r")
             self._stream.flush()
 
-    def _draw(self, text: str) -> None:
-        assert self._stream is not None
-        self._stream.write(f"\r{text[:WIDTH]:{WIDTH}}")
-        self._stream.flush()
+    def draw(self, text: str) -> None:
+        """This, whatever was shown just now."""
+        if self._stream is not None:
+            self._stream.write(f"\r{text[:WIDTH]:{WIDTH}}")
+            self._stream.flush()
 
 
 class Lines:
@@ -81,20 +81,17 @@ class Lines:
 
     def __init__(self, stream: TextIO | None, targets: list[str]) -> None:
         self._stream = stream
-        self._terminal = stream is not None and stream.isatty()
+        self._line = Line(stream, "")
         self._bytes: dict[str, int] = {}
         self._left = len(targets)
         self._all = len(targets)
         self._lock = threading.Lock()
-        self._drawn_s = 0.0
 
     def __enter__(self) -> Lines:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._terminal and self._stream is not None:
-            self._stream.write(f"\r{'':{WIDTH}}\r")
-            self._stream.flush()
+        self._line.end()
 
     def teller(self, target: str) -> Callable[[str, Progress], None]:
         """For one device."""
@@ -102,9 +99,7 @@ class Lines:
         def tell(_: str, progress: Progress) -> None:
             with self._lock:
                 self._bytes[target] = progress.done_bytes
-                if self._terminal and time.monotonic() - self._drawn_s >= EVERY_S:
-                    self._drawn_s = time.monotonic()
-                    self._draw()
+                self._line.show(self._text())
 
         return tell
 
@@ -112,18 +107,15 @@ class Lines:
         """One of them is through."""
         with self._lock:
             self._left -= 1
+            self._line.end()
             if self._stream is not None:
-                line = f"{self._all - self._left}/{self._all} {visible(target)}: {text}"
-                self._stream.write(f"\r{line:{WIDTH}}\n" if self._terminal else line + "\n")
-                if self._terminal and self._left:
-                    self._draw()
+                self._stream.write(f"{self._all - self._left}/{self._all} {visible(target)}: {text}\n")
                 self._stream.flush()
+            if self._left:
+                self._line.draw(self._text())
 
-    def _draw(self) -> None:
-        if self._stream is not None:
-            text = f"{self._all - self._left} of {self._all} done, {units.size(sum(self._bytes.values()))}"
-            self._stream.write(f"\r{text:{WIDTH}}")
-            self._stream.flush()
+    def _text(self) -> str:
+        return f"{self._all - self._left} of {self._all} done, {units.size(sum(self._bytes.values()))}"
 
 
 class Scanned:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
-import signal
 import sys
 import time
 from dataclasses import replace
@@ -18,6 +17,7 @@ from lastgasp.analysis.replay import Replay
 from lastgasp.analysis.snapshot import Snapshot, Snapshots
 from lastgasp.cli.full_screen import FullScreen
 from lastgasp.cli.record import _interval, milliseconds
+from lastgasp.cli.signals import SIGNALLED
 from lastgasp.report.as_json import plain
 from lastgasp.report.screen import WIDTH, Screen
 from lastgasp.report.top.columns import BY_NAME, DEFAULT
@@ -28,7 +28,6 @@ from lastgasp.timeline.model import Recording
 
 FORMAT = 1
 LIVE_MS = 2000
-ENDED = 128  # plus the signal
 
 
 class Source(Protocol):
@@ -149,4 +148,4 @@ def interact(top: Top, source: Source | None = None) -> int:
             if recording is not None:
                 top.refresh(recording)
                 drawn = None
-    return 0 if terminal.ended is None else ENDED + terminal.ended if terminal.ended != signal.SIGINT else 130
+    return 0 if terminal.ended is None else SIGNALLED + terminal.ended

@@ -8,13 +8,12 @@ again until the end, with nobody to ask; what came before stays.
 from __future__ import annotations
 
 import argparse
-import functools
 import threading
 import time
 from collections.abc import Callable
 from types import TracebackType
 
-from lastgasp.cli import pull_one
+from lastgasp.cli.password import Password
 from lastgasp.pull import PullError, target
 from lastgasp.pull.console import Credentials
 from lastgasp.pull.follow import Follow
@@ -46,7 +45,7 @@ class Device:
         self._growing: Growing | None = None
         self._first = 0  # number of the block that it began with
         self._seen = 0  # pieces
-        self._password = _Password(options)
+        self._password = Password(options)
         self._identity: Identity | None = None
         self._line: Streaming | None = None
         self._broken = ""  # why; "": it is not
@@ -58,7 +57,7 @@ class Device:
     def __enter__(self) -> Device:
         """Raises PullError."""
         line, agent = self._connected()
-        self._password.asked = True
+        self._password.batch = True  # from now on nobody is there to be asked
         self._came_s = time.monotonic()
         self._thread = threading.Thread(target=self._work, args=(line, agent), daemon=True)
         self._thread.start()
@@ -178,19 +177,3 @@ class Device:
             self._again_s = time.monotonic() + wait_s
         self._tell(f"{visible(self._options.target)}: {visible(why)}; trying again in {wait_s:.0f} s")
         self._ending.wait(wait_s)
-
-
-class _Password:
-    """Asked for once, by a person or from a file; after the first connection nobody is there to be asked."""
-
-    def __init__(self, options: argparse.Namespace) -> None:
-        self._ask: functools.partial[bytes] = pull_one.password(options, False)
-        self._later: functools.partial[bytes] = pull_one.password(options, True)
-        self._known: bytes | None = None
-        self.asked = False
-
-    def __call__(self) -> bytes:
-        """Raises PullError, OSError."""
-        if self._known is None:
-            self._known = (self._later if self.asked else self._ask)()
-        return self._known

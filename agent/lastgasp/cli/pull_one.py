@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import functools
-import getpass
 import json
-import os
 import shlex
-import stat
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from lastgasp.cli.agreed import agreed
+from lastgasp.cli.password import Password
 from lastgasp.cli.pull_progress import WIDTH, Line
 from lastgasp.pull import PullError, PullUsage, session, store, target
 from lastgasp.pull.console import Credentials
@@ -106,7 +103,7 @@ def one(
         raise PullError(f"{name}: is a flash image; pull it by itself: lastgasp pull {shlex.quote(name)}")
     wire = target.wire(name, options.baud, batch, None if batch else _said)()
     wire.halted = halted or wire.halted
-    credentials = Credentials(options.login, password(options, batch))
+    credentials = Credentials(options.login, Password(options, batch))
     wanted = Options(
         options.folder or store.default_folder(),
         credentials,
@@ -139,27 +136,6 @@ def check(what: str, given: str | None) -> None:
     ]
     if odd:
         raise PullUsage(f"{what}: there is {odd[0]} in it")
-
-
-def password(options: argparse.Namespace, batch: bool) -> functools.partial[bytes]:
-    """How to have the password when a device asks for it; once, for a console may ask twice."""
-    known: list[bytes] = []
-    return functools.partial(_password, options.password_file, options.login or "", batch, known)
-
-
-def _password(path: str | None, login: str, batch: bool, known: list[bytes]) -> bytes:
-    """Raises PullError, OSError."""
-    if not known:
-        if path is not None:
-            with open(path, "rb") as file:
-                if stat.S_ISREG(os.fstat(file.fileno()).st_mode) and os.fstat(file.fileno()).st_mode & 0o077:
-                    sys.stderr.write(f"lastgasp: note: others can read {visible(path)}; chmod 600 it\n")
-                known.append(file.readline().rstrip(b"\r\n"))
-        elif batch or not sys.stdin.isatty():
-            raise PullError(f"the device asks for the password of {login}: give it in --password-file")
-        else:
-            known.append(getpass.getpass(f"password of {login} on the device: ").encode())
-    return known[0]
 
 
 def told(name: str, result: Result, rate: float | None, asked: bool) -> str:

@@ -20,9 +20,9 @@ from unittest import mock
 import pytest
 from made_blocks import block
 
-from lastgasp.cli import kept as kept_files
-from lastgasp.cli import prune, pull_one
 from lastgasp.cli.main import main
+from lastgasp.cli.pulling import kept as kept_files
+from lastgasp.cli.pulling import prune, pull_one
 from lastgasp.pull import PullError, session, store, target
 from lastgasp.pull.identity import Identity
 from lastgasp.pull.progress import Progress

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 
-from lastgasp.cli.pull_progress import Lines
+from lastgasp.cli.pulling.pull_progress import Lines
 from lastgasp.pull.progress import Progress
 
 

@@ -62,6 +62,15 @@ def test_a_package_imports_only_what_stands_before_it(package: str) -> None:
                 assert parts[1] in MAY_IMPORT[package], f"{path.name} imports {module}"
 
 
+def test_of_the_commands_only_those_of_their_room_reach_other_devices() -> None:
+    """The command line itself knows of ``pull`` only what can go wrong there."""
+    for path in sources("cli"):
+        if path.parent.name != "pulling":
+            reached = {module for module in imports(path) if module.startswith("lastgasp.pull")}
+            known = {"lastgasp.pull", "lastgasp.pull.PullError", "lastgasp.pull.PullUsage"}
+            assert reached <= (known if path.name == "main.py" else set()), path.name
+
+
 def test_no_modules_import_one_another_in_a_circle() -> None:
     """Neither at once nor inside functions."""
     root = AGENT / "lastgasp"

@@ -20,18 +20,15 @@ from lastgasp.cli import (
     export,
     fleet,
     leaks,
-    live,
-    ls,
     oom,
     page_file,
-    prune,
-    pull,
     record,
     report,
     top,
     what_if,
 )
 from lastgasp.cli.package_lists import OwnershipError
+from lastgasp.cli.pulling import live, ls, prune, pull
 from lastgasp.cli.this_machine import LiveError
 from lastgasp.pull import PullError, PullUsage
 from lastgasp.recorder.ring_file import RingError

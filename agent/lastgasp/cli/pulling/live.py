@@ -9,8 +9,9 @@ import time
 from typing import TYPE_CHECKING
 
 from lastgasp.analysis.replay import Replay
-from lastgasp.cli import full_screen, pull, show
-from lastgasp.cli.device import LOOK_S, Device
+from lastgasp.cli import full_screen, show
+from lastgasp.cli.pulling import pull
+from lastgasp.cli.pulling.device import LOOK_S, Device
 from lastgasp.cli.signals import signalled
 from lastgasp.pull import PullError, target
 from lastgasp.report import units

@@ -10,9 +10,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from lastgasp.cli.agreed import agreed
-from lastgasp.cli.password import Password
-from lastgasp.cli.pull_progress import WIDTH, Line
+from lastgasp.cli.pulling.agreed import agreed
+from lastgasp.cli.pulling.password import Password
+from lastgasp.cli.pulling.pull_progress import WIDTH, Line
 from lastgasp.pull import PullError, PullUsage, session, store, target
 from lastgasp.pull.console import Credentials
 from lastgasp.pull.progress import Progress

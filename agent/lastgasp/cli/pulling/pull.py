@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lastgasp.cli import pull_image, pull_many, pull_one
+from lastgasp.cli.pulling import pull_image, pull_many, pull_one
 from lastgasp.cli.record import milliseconds
 from lastgasp.cli.signals import signalled
 from lastgasp.pull import PullError, PullUsage, target

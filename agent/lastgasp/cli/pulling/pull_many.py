@@ -9,9 +9,9 @@ import sys
 import threading
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
-from lastgasp.cli import pull_one
-from lastgasp.cli.pull_one import Failure
-from lastgasp.cli.pull_progress import Lines
+from lastgasp.cli.pulling import pull_one
+from lastgasp.cli.pulling.pull_one import Failure
+from lastgasp.cli.pulling.pull_progress import Lines
 from lastgasp.pull import PullError, PullUsage
 from lastgasp.pull.session import Result
 from lastgasp.report import units

@@ -10,8 +10,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lastgasp.cli.agreed import agreed
-from lastgasp.cli.kept import File, chosen, declare, files
+from lastgasp.cli.pulling.agreed import agreed
+from lastgasp.cli.pulling.kept import File, chosen, declare, files
 from lastgasp.cli.record import milliseconds
 from lastgasp.pull import PullError, PullUsage, store
 from lastgasp.report import units

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from types import TracebackType
 
-from lastgasp.cli.password import Password
+from lastgasp.cli.pulling.password import Password
 from lastgasp.pull import PullError, target
 from lastgasp.pull.console import Credentials
 from lastgasp.pull.follow import Follow

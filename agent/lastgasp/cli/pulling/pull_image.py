@@ -9,7 +9,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from lastgasp.cli.pull_progress import Scanned
+from lastgasp.cli.pulling.pull_progress import Scanned
 from lastgasp.pull import PullError, store
 from lastgasp.pull.blocks import Pulled
 from lastgasp.pull.identity import Identity

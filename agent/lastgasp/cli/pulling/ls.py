@@ -7,7 +7,7 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
-from lastgasp.cli.kept import Kept, chosen, declare, recordings
+from lastgasp.cli.pulling.kept import Kept, chosen, declare, recordings
 from lastgasp.pull import store
 from lastgasp.report import units
 from lastgasp.report.visible import visible

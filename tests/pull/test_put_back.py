@@ -72,6 +72,15 @@ def under_way(board: Board) -> bool:
     return eventually(lambda: any(path.stat().st_size for path in (board.folder / "out").glob("*/*.part")))
 
 
+def goes_on(board: Board, line: Line, settings: list[object]) -> None:
+    """The next pull brings the rest, and leaves the console as it was."""
+    again = start(board, line)
+    _, complaints = again.communicate()
+    assert again.returncode == 0, complaints
+    assert as_it_was(board, line, settings)
+    assert stored(board.folder / "out") == board.blocks()
+
+
 def test_a_pull_logs_in_and_out_again_and_leaves_the_terminal_as_it_was(board: Board) -> None:
     with board.line("ash", login=True) as line:
         line.quiet()
@@ -118,11 +127,7 @@ def test_a_pull_that_is_ended_leaves_all_as_it_was_and_the_next_goes_on(
         if how == signal.SIGINT or shell != "dash":
             assert as_it_was(board, line, before)
         assert stored(board.folder / "out").items() <= board.blocks().items()
-        again = start(board, line)
-        _, complaints = again.communicate()
-        assert again.returncode == 0, complaints
-        assert as_it_was(board, line, before)
-    assert stored(board.folder / "out") == board.blocks()
+        goes_on(board, line, before)
 
 
 def test_a_pull_finds_its_way_past_a_listener_that_was_left_and_takes_no_ctrl_c(board: Board) -> None:
@@ -134,11 +139,7 @@ def test_a_pull_finds_its_way_past_a_listener_that_was_left_and_takes_no_ctrl_c(
         assert under_way(board)
         first.kill()
         first.communicate()
-        again = start(board, line)
-        _, complaints = again.communicate()
-        assert again.returncode == 0, complaints
-        assert as_it_was(board, line, before)
-    assert stored(board.folder / "out") == board.blocks()
+        goes_on(board, line, before)
 
 
 def test_a_line_that_hangs_up_ends_the_pull_and_what_came_is_kept(board: Board) -> None:

@@ -36,7 +36,7 @@ endif
 
 ifeq ($(BR2_PACKAGE_LASTGASP_TINY),y)
 # libpython is part of the program.
-LASTGASP_LICENSE += , Python-2.0 (libpython)
+LASTGASP_LICENSE := $(LASTGASP_LICENSE), Python-2.0 (libpython)
 # host-python3 has had it downloaded, and checked against Buildroot's hash.
 LASTGASP_PYTHON_SOURCE = $(or $(PYTHON3_OVERRIDE_SRCDIR),$(PYTHON3_DL_DIR)/$(PYTHON3_SOURCE))
 define LASTGASP_BUILD_CMDS

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from small_root import SmallRoot, until, why_not
+from small_root import INITTAB, START_FILES, SmallRoot, until, why_not
 
 from lastgasp.timeline.load import load
 from lastgasp.timeline.model import Recording
@@ -200,3 +201,18 @@ def test_a_root_that_is_read_only_until_later_is_waited_for(device: SmallRoot) -
     device.run("/usr/bin/mount -t tmpfs late /var/late")
     until(lambda: device.samples() >= 1)
     assert "read-only file system" in device.out("/opt/lastgasp-agent status")
+
+
+def test_the_line_for_inittab_that_the_script_names_is_started_again_by_init(tmp_path: Path) -> None:
+    (line,) = re.findall(r"^#\t(::respawn:.*)$", (START_FILES / "lastgasp.sysv").read_text(), re.MULTILINE)
+    device = SmallRoot(tmp_path, "busybox")
+    device.script("etc/inittab", f"{INITTAB}{line.replace('/usr/bin/', '/opt/')}\n")
+    (device.root / "etc/init.d/S01lastgasp").unlink()
+    try:
+        device.boot()
+        until(lambda: device.samples() >= 1)
+        first = device.out("pidof lastgasp-agent")
+        device.run(f"kill -9 {first}")
+        until(lambda: device.out("pidof lastgasp-agent") not in ("", first) and device.samples() >= 1)
+    finally:
+        device.switch_off()

@@ -84,6 +84,7 @@ def test_they_give_the_oom_score_adj_that_the_agent_gives_itself() -> None:
     """Two that differ would have the agent change it back at each start."""
     assert settings(SYSTEMD)["OOMScoreAdjust"] == [str(Config.oom_score_adj)]
     assert f"LASTGASP_OOM_SCORE_ADJ={Config.oom_score_adj}\t" in SYSV.read_text()
+    assert f"LASTGASP_OOM_SCORE_ADJ:-{Config.oom_score_adj}}}" in OPENRC.read_text()
 
 
 def test_a_mistake_in_the_configuration_is_not_tried_again() -> None:

@@ -10,7 +10,8 @@ import pytest
 
 from lastgasp.analysis.presence import Parting, presences
 from lastgasp.analysis.replay import Replay
-from lastgasp.analysis.snapshot import Snapshot, Snapshots, Task
+from lastgasp.analysis.snapshot import Snapshot, Task
+from lastgasp.analysis.snapshots import Snapshots
 from lastgasp.analysis.victim.instants import Instant
 from lastgasp.analysis.victim.live import Lives
 from lastgasp.analysis.victim.next_victim import Outlook, outlook

@@ -14,7 +14,8 @@ from dataclasses import replace
 from typing import Protocol
 
 from lastgasp.analysis.replay import Replay
-from lastgasp.analysis.snapshot import Snapshot, Snapshots
+from lastgasp.analysis.snapshot import Snapshot
+from lastgasp.analysis.snapshots import Snapshots
 from lastgasp.cli.full_screen import FullScreen
 from lastgasp.cli.record import _interval, milliseconds
 from lastgasp.cli.signals import SIGNALLED

@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from lastgasp.analysis.replay import Replay
-from lastgasp.analysis.snapshot import Snapshots
+from lastgasp.analysis.snapshots import Snapshots
 from lastgasp.analysis.victim.instants import last_sample
 from lastgasp.cli import full_screen, show
 from lastgasp.cli.instant import InstantError, find

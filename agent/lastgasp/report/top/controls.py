@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from lastgasp.analysis.replay import Replay
-from lastgasp.analysis.snapshot import Snapshots
+from lastgasp.analysis.snapshots import Snapshots
 from lastgasp.report.screen import Screen
 from lastgasp.report.top.columns import BY_KEY, COLUMNS
 from lastgasp.report.top.course import Courses

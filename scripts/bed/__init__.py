@@ -10,6 +10,8 @@ One module per idea, and each knows only those above it in this list:
 - elf:       which shared libraries a program needs
 - filetree:  files in memory, written as an initramfs or as an ext4 image, without root
 - userland:  what a guest's root holds
+- flash:     boards whose NOR flash chip is a file
+- block_log: all that a guest wrote to a disk, in order
 - monitor:   QEMU's own monitor
 - guest:     a running QEMU and the shell inside it
 - wire:      the guest's serial line at a baud rate, for whoever connects

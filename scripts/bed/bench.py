@@ -14,6 +14,7 @@ from typing import IO
 from . import guest, userland
 from .errors import BedError
 from .filetree import FileTree
+from .flash import FlashBoard
 from .guest import SHELL_LINE, Disk, Guest
 from .kernel import KernelFiles
 from .packages import Archive
@@ -43,7 +44,8 @@ class Setup:
     `mem` and `root` are sizes as QEMU and mke2fs write them (128M). Without `root` the root is the initramfs,
     where every file is memory; with it, an ext4 disk of that size. `data` is a size for a disk that goes when
     the guest goes, or an ext4 image that stays; it is mounted on /data. `iops` limits all disks together.
-    `disks` are more images, which stay; nothing mounts them. `files` are copied from host paths to guest paths,
+    `disks` are more images, which stay; nothing mounts them. `chip` is the flash of a FlashBoard: a file of its size,
+    which stays; it is mtd0. `files` are copied from host paths to guest paths,
     `programs` are (Debian package, path in it), `modules` are there for modprobe, `append` are more arguments
     for the kernel. With `own_kernel`, a folder with boot/vmlinuz-VERSION, that one is booted in place
     of Debian's. A guest that `may_reset` starts again when it resets, with what is in its RAM. With `counted` its
@@ -62,6 +64,7 @@ class Setup:
     data: str | None = None
     iops: int | None = None
     disks: list[Disk] = field(default_factory=list)
+    chip: Path | None = None
     files: list[tuple[Path, str]] = field(default_factory=list)
     programs: list[tuple[str, str]] = field(default_factory=list)
     modules: list[str] = field(default_factory=list)
@@ -140,12 +143,16 @@ def _kernel(folder: Path, board: Board, kernel: Kernel) -> KernelFiles:
 def _prepare(setup: Setup, folder: Path, run: Path) -> list[str]:
     """Fetch what is missing and write the run's images; return the command line."""
     board = setup.board
+    if isinstance(board, FlashBoard) != bool(setup.chip):
+        raise BedError("a file for a flash chip is for a board that has one, and that board wants it")
     archive = Archive(folder, USERLAND_SUITE, board.arch.name)
     kernel = KernelFiles([setup.own_kernel]) if setup.own_kernel else _kernel(folder, board, setup.kernel)
     disk_modules = [*board.disk_modules, *EXT4_MODULES]
     root = userland.root(archive, board.arch)
     load = disk_modules if setup.root or setup.data or setup.disks else []
     load = [*load, *(SHELL_LINE_MODULES if setup.apart else ()), *(NETWORK_MODULES if setup.ssh_port else ())]
+    if isinstance(board, FlashBoard):
+        load = [*load, *board.chip_modules]
     userland.add_modules(root, kernel, load, setup.modules)
     for package, path in setup.programs:
         userland.add_program(root, archive.packages(_with_libraries(package)), board.arch, path)
@@ -166,11 +173,16 @@ def _prepare(setup: Setup, folder: Path, run: Path) -> list[str]:
     if setup.data:
         disks.append(Disk(_data_image(setup.data, run), "data"))
     disks += setup.disks
+    for disk in disks:
+        if disk.log:
+            disk.log.write_bytes(b"")  # QEMU takes a file that is there
     (run / "initramfs").write_bytes(first.cpio())
     options = f"bed.data {setup.append}" if setup.data else setup.append
     if setup.apart:
         options += f" bed.line={SHELL_LINE}"
     command = guest.arguments(board, kernel.image, run / "initramfs", setup.mem, disks, setup.iops, options)
+    if isinstance(board, FlashBoard) and setup.chip:
+        command += board.arguments(kernel, setup.chip)
     if setup.ssh_port:
         forward = f"hostfwd=tcp:127.0.0.1:{setup.ssh_port}-:22"
         command += ["-netdev", f"user,id=net,restrict=on,{forward}", "-device", f"{NETWORK_DEVICE},netdev=net"]

@@ -40,10 +40,11 @@ PULL_TRIES = 3
 
 @dataclass(frozen=True, slots=True)
 class Disk:
-    """A raw image as a disk of the guest, which finds it by `serial`."""
+    """A raw image as a disk of the guest, which finds it by `serial`; all that is written may be logged (block_log)."""
 
     image: Path
     serial: str
+    log: Path | None = None
 
 
 def arguments(
@@ -63,7 +64,12 @@ def arguments(
     for disk in disks:
         limit = f",throttling.iops-total={iops},throttling.group=flash" if iops else ""
         path = str(disk.image).replace(",", ",,")
-        command += ["-drive", f"if=none,id={disk.serial},format=raw,file={path}{limit}"]
+        if disk.log:
+            log = str(disk.log).replace(",", ",,")
+            options = f"driver=blklogwrites,node-name={disk.serial},file.driver=file,file.filename={path}"
+            command += ["-blockdev", f"{options},log.driver=file,log.filename={log},log-sector-size=512"]
+        else:
+            command += ["-drive", f"if=none,id={disk.serial},format=raw,file={path}{limit}"]
         command += ["-device", f"{board.disk_device},drive={disk.serial},serial={disk.serial}"]
     return command
 

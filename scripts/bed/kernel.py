@@ -27,6 +27,7 @@ class KernelFiles:
         ]
         if not images:
             raise BedError(f"no kernel image below {', '.join(map(str, folders))}")
+        self._folders = folders
         self.image = images[0]
         name = self.image.name.removeprefix("vmlinuz-")
         self.release = self.image.parent.name if name == "vmlinuz" else name
@@ -36,6 +37,13 @@ class KernelFiles:
                 for path in top.glob(f"{self.release}/kernel/**/*.ko*"):
                     if match := MODULE.fullmatch(path.name):
                         self._modules[match[1].replace("-", "_")] = path
+
+    def device_tree(self, name: str) -> Path:
+        """Return the file that describes a board. Raises BedError when there is none."""
+        for folder in self._folders:
+            for path in folder.glob(f"usr/lib/linux-image-*/{name}"):
+                return path
+        raise BedError(f"the kernel {self.release} has no {name}")
 
     def modules(self, names: list[str]) -> dict[str, bytes]:
         """Return the named modules and all they need, by name, each after what it needs.

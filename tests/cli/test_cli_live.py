@@ -1,91 +1,26 @@
-"""The real command line of ``lastgasp live``: the real agent behind a console, a socket that breaks, and SSH."""
+"""The real command line of ``lastgasp live``: the real agent behind a console, and over SSH."""
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import pty
 import re
-import select
-import signal
-import socket
-import subprocess
-import sys
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from board import Board, without_printk
+from board import Board
 from board import missing as no_shell
+from live_views import at_terminal, followers, live, real_board, samples, until
 from sshd import Sshd, agent_in, missing
 
-from lastgasp.pull.console import listener
-from terminal import PATIENCE_S, Terminal
-
 pytestmark = pytest.mark.skipif(no_shell("ash") is not None, reason=str(no_shell("ash")))
-ROOT = Path(__file__).parents[2]
-# The log level of the machine that runs the tests is none of theirs.
-PROGRAM = """\
-import sys
-sys.path.insert(0, {agent!r})
-from lastgasp.pull.console import listener
-listener.STATEMENTS = {statements!r}
-from lastgasp.cli.main import main
-sys.exit(main())
-"""
-
-
-def until(seen: Callable[[], bool], what: str) -> None:
-    end = time.monotonic() + PATIENCE_S
-    while not seen():
-        assert time.monotonic() < end, what
-        time.sleep(0.05)
 
 
 @pytest.fixture
 def board(tmp_path: Path) -> Iterator[Board]:
-    made = Board(tmp_path)
-    undo = without_printk(made)
-    (tmp_path / "laptop.py").write_text(
-        PROGRAM.format(agent=str(ROOT / "agent"), statements=listener.STATEMENTS), encoding="utf-8"
-    )
-    undo()
-    yield made
-
-
-def live(board: Board, *words: str, path: str = "") -> subprocess.CompletedProcess[str]:
-    """Where the output is no terminal."""
-    return subprocess.run(
-        [sys.executable, str(board.folder / "laptop.py"), "live", *words],
-        env={"PATH": f"{path}:{os.environ['PATH']}", "PYTHONIOENCODING": "utf-8"},
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-        timeout=120,
-        check=False,
-    )
-
-
-def at_terminal(board: Board, *words: str) -> Terminal:
-    return Terminal(board.folder, "live", *words, program=str(board.folder / "laptop.py"))
-
-
-def followers(board: Board) -> list[int]:
-    """Processes of the board's agent that stream."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            words = (path / "cmdline").read_bytes().split(b"\0")
-            if b"--follow" in words and str(board.bin / "lastgasp-agent").encode() in words:
-                found.append(int(path.name))
-    return found
-
-
-def samples(text: str) -> list[int]:
-    return [int(number) for number in re.findall(r"sample (\d+)/", text)]
+    with real_board(tmp_path) as made:
+        yield made
 
 
 # -- a console -----------------------------------------------------------------------------------------------
@@ -234,114 +169,6 @@ def test_what_cannot_be_is_said_in_one_line(board: Board, words: tuple[str, ...]
     assert (done.returncode, done.stdout) == (1, "")
     (line,) = done.stderr.splitlines()
     assert line.startswith("lastgasp: ") and said in line
-
-
-# -- a wire that breaks --------------------------------------------------------------------------------------
-
-
-class Socket:
-    """A console behind a Unix socket, as QEMU has it: a shell on a pty, and whoever connects, one after another."""
-
-    def __init__(self, board: Board) -> None:
-        self.path = board.folder / "console"
-        self.master, self.slave = pty.openpty()
-        self.shell = subprocess.Popen(
-            ["setsid", "--ctty", "busybox", "sh"],
-            stdin=self.slave,
-            stdout=self.slave,
-            stderr=self.slave,
-            env=board.environment,
-            cwd=board.home,
-        )
-        self.server = socket.socket(socket.AF_UNIX)
-        self.server.bind(str(self.path))
-        self.server.listen()
-        self.connection: socket.socket | None = None
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._carry, daemon=True)
-        self._thread.start()
-
-    def _carry(self) -> None:
-        while not self._stop.is_set():
-            ends: list[int] = [
-                self.master,
-                self.server.fileno() if self.connection is None else self.connection.fileno(),
-            ]
-            if -1 in ends:
-                self.connection = None
-                continue
-            with contextlib.suppress(OSError, ValueError):
-                ready = select.select(ends, [], [], 0.05)[0]
-                if self.master in ready:
-                    data = os.read(self.master, 4096)
-                    if self.connection is not None:
-                        self.connection.sendall(data)
-                if ends[1] in ready and self.connection is None:
-                    self.connection = self.server.accept()[0]
-                elif ends[1] in ready and self.connection is not None:
-                    data = self.connection.recv(4096)
-                    if data:
-                        os.write(self.master, data)
-                    else:
-                        self.connection.close()
-
-    def cut(self) -> None:
-        """The wire breaks."""
-        assert self.connection is not None
-        self.connection.shutdown(socket.SHUT_RDWR)
-
-    def close(self) -> None:
-        self._stop.set()
-        self._thread.join()
-        self.shell.kill()
-        self.shell.wait()
-        self.server.close()
-        os.close(self.master)
-        os.close(self.slave)
-
-
-@pytest.fixture
-def console(board: Board) -> Iterator[Socket]:
-    made = Socket(board)
-    yield made
-    made.close()
-
-
-def test_a_wire_that_breaks_is_told_and_tried_again(board: Board, console: Socket) -> None:
-    """What runs on the device then is our stream still; the picture stays."""
-    terminal = at_terminal(board, f"unix:{console.path}", "--interval", "500ms")
-    try:
-        terminal.until(lambda text: any(number > 2 for number in samples(text)), "three samples")
-        (before,) = followers(board)
-        terminal.drawn = ""
-        console.cut()
-        terminal.until(lambda _: "BROKEN, trying again" in terminal.screen[0], "that it broke")
-        assert "the other end hung up" in terminal.screen[1]
-        assert any("sample" in row for row in terminal.screen), "the picture stays"
-        terminal.until(lambda _: ": live, 500 ms" in terminal.screen[0], "that it works again")
-        seen = max(samples(terminal.text))
-        terminal.until(lambda text: max(samples(text)) > seen + 1, "samples that go on")
-        assert before not in followers(board) and len(followers(board)) == 1
-        terminal.press(b"q")
-        assert terminal.end() == 0 and terminal.restored()
-    finally:
-        terminal.close()
-    until(lambda: not followers(board), "the stream's end")
-
-
-def test_a_stream_that_falls_silent_is_told(board: Board, console: Socket) -> None:
-    terminal = at_terminal(board, f"unix:{console.path}", "--interval", "500ms")
-    try:
-        terminal.sees("LIVE")
-        (agent,) = followers(board)
-        os.kill(agent, signal.SIGSTOP)
-        terminal.until(lambda _: re.search(r"nothing for \d+ s", terminal.screen[0]) is not None, "silence")
-        os.kill(agent, signal.SIGCONT)
-        terminal.until(lambda _: ": live, 500 ms" in terminal.screen[0], "that it goes on")
-        terminal.press(b"q")
-        assert terminal.end() == 0
-    finally:
-        terminal.close()
 
 
 # -- SSH -----------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from statistics import median, stdev
 
 import pytest
 
-import firmware
+import made_firmware
 from lastgasp.analysis.compare.conditions import Doubt
 from lastgasp.analysis.compare.diff import Comparison, diff
 from lastgasp.analysis.compare.levels import BLOCKS, Level, Points, added, cut, levels
@@ -293,7 +293,7 @@ def test_two_runs_of_one_firmware_show_no_regression(record_property: Callable[[
     alarms: list[str] = []
     pairs = 0
     for seed in range(FIRMWARES):
-        compared = compared_runs([firmware.recording(seed, 1, 15)], [firmware.recording(seed, 2, 15)])
+        compared = compared_runs([made_firmware.recording(seed, 1, 15)], [made_firmware.recording(seed, 2, 15)])
         pairs += len(compared.programs)
         alarms += [f"seed {seed}: {one.name!r}" for one in compared.programs if one.worse or one.better]
         alarms += [f"seed {seed}: {item.name}" for item in compared.machine if item.worse]
@@ -304,9 +304,9 @@ def test_two_runs_of_one_firmware_show_no_regression(record_property: Callable[[
 
 
 def test_a_program_that_is_five_percent_larger_is_found_where_several_runs_are_given() -> None:
-    seed, grown = 0, firmware.name_of(7)  # "still", of 11 MB
-    runs = [firmware.recording(seed, run, 15, 8) for run in range(6)]
-    more = [firmware.recording(seed, run, 15, 8, times={grown: 1.05}) for run in range(3, 6)]
+    seed, grown = 0, made_firmware.name_of(7)  # "still", of 11 MB
+    runs = [made_firmware.recording(seed, run, 15, 8) for run in range(6)]
+    more = [made_firmware.recording(seed, run, 15, 8, times={grown: 1.05}) for run in range(3, 6)]
     assert not by_name(compared_runs(runs[:3], runs[3:]))[grown].changed
     found = by_name(compared_runs(runs[:3], more))
     assert found[grown].worse
@@ -316,9 +316,9 @@ def test_a_program_that_is_five_percent_larger_is_found_where_several_runs_are_g
 def test_a_leak_that_was_put_in_is_found_and_told_of_its_program_only() -> None:
     found_all = 0
     for seed in range(4):
-        leaker = firmware.name_of(seed)
-        old = [firmware.recording(seed, 1, 60, 7)]
-        compared = compared_runs(old, [firmware.recording(seed, 2, 60, 7, leaks={leaker: 4 * MB})])
+        leaker = made_firmware.name_of(seed)
+        old = [made_firmware.recording(seed, 1, 60, 7)]
+        compared = compared_runs(old, [made_firmware.recording(seed, 2, 60, 7, leaks={leaker: 4 * MB})])
         worse = [one.name for one in compared.worse]
         assert set(worse) <= {leaker}, f"seed {seed}"
         found = by_name(compared)[leaker].slope
@@ -329,7 +329,7 @@ def test_a_leak_that_was_put_in_is_found_and_told_of_its_program_only() -> None:
 
 
 def test_new_and_gone_programs_are_named_and_renamed_ones_are_not() -> None:
-    old, new = firmware.recording(1, 1, 10, 3), firmware.recording(1, 2, 10, 3)
+    old, new = made_firmware.recording(1, 1, 10, 3), made_firmware.recording(1, 2, 10, 3)
     processes = list(new.boots[0].processes.values())
     processes[0].names = [b"renamed"]
     for recording, path in ((old, b"/usr/bin/a"), (new, b"/usr/bin/a")):
@@ -337,15 +337,15 @@ def test_new_and_gone_programs_are_named_and_renamed_ones_are_not() -> None:
         first.attributes["exe"] = path
     processes[1].names = [b"another"]
     found = by_name(compared_runs([old], [new]))
-    assert (found[b"renamed"].old_name, found[b"renamed"].presence) == (firmware.name_of(0), Presence.BOTH)
+    assert (found[b"renamed"].old_name, found[b"renamed"].presence) == (made_firmware.name_of(0), Presence.BOTH)
     assert found[b"another"].presence is Presence.NEW
-    assert found[firmware.name_of(1)].presence is Presence.GONE
+    assert found[made_firmware.name_of(1)].presence is Presence.GONE
 
 
 def test_workers_that_become_more_are_told_as_such() -> None:
     sides = []
     for workers in (4, 8):
-        recording = firmware.recording(1, workers, 10, workers)
+        recording = made_firmware.recording(1, workers, 10, workers)
         boot = recording.boots[0]
         series = boot.tables[b"process"][b"100@1000"]
         for key, process in boot.processes.items():
@@ -359,7 +359,7 @@ def test_workers_that_become_more_are_told_as_such() -> None:
 
 
 def test_another_machine_is_a_doubt_and_another_kernel_is_not() -> None:
-    old, new = firmware.recording(1, 1, 10, 2), firmware.recording(1, 2, 10, 2)
+    old, new = made_firmware.recording(1, 1, 10, 2), made_firmware.recording(1, 2, 10, 2)
     new.boots[0].events[0].values["kernel"] = b"6.6.1"
     conditions = compared_runs([old], [new]).conditions
     assert ([one.name for one in conditions.settings], conditions.doubts) == (["kernel"], [])
@@ -368,14 +368,14 @@ def test_another_machine_is_a_doubt_and_another_kernel_is_not() -> None:
 
 
 def test_what_one_side_does_not_tell_is_not_different() -> None:
-    old, new = firmware.recording(1, 1, 10, 2), firmware.recording(1, 2, 10, 2)
+    old, new = made_firmware.recording(1, 1, 10, 2), made_firmware.recording(1, 2, 10, 2)
     del old.boots[0].events[0]
     assert compared_runs([old], [new]).conditions.settings == []
 
 
 def test_the_heaviest_change_comes_first() -> None:
-    more = {firmware.name_of(0): 2.0, firmware.name_of(7): 2.0, firmware.name_of(1): 0.5}
-    old, new = firmware.recording(5, 1, 15, 14), firmware.recording(5, 2, 15, 14, times=more)
+    more = {made_firmware.name_of(0): 2.0, made_firmware.name_of(7): 2.0, made_firmware.name_of(1): 0.5}
+    old, new = made_firmware.recording(5, 1, 15, 14), made_firmware.recording(5, 2, 15, 14, times=more)
     found = compared_runs([old], [new]).programs
     kinds = [0 if one.worse else 1 if one.better else 2 if one.changed else 3 for one in found]
     assert kinds == sorted(kinds)
@@ -386,7 +386,7 @@ def test_the_heaviest_change_comes_first() -> None:
 def test_many_programs_are_compared() -> None:
     sides = []
     for run in (1, 2):
-        recording = firmware.recording(1, run, 2, 7)
+        recording = made_firmware.recording(1, run, 2, 7)
         boot = recording.boots[0]
         all_series = list(boot.tables[b"process"].values())
         for number in range(500):

@@ -17,4 +17,10 @@ One module per idea, and each knows only those above it in this list:
 - pull_hours:   two hours of recording, an OOM kill, and how long the verdict takes
 - media:        where a ring may be: disks, file systems, simulated NAND flash
 - file_systems: two runs on each medium, which is then filled up
+- crash_image:  what a disk holds after a cut, made from the log of its writes
+- promises:     which blocks a ring must hold after a cut
+- crash_images: ext4, cut a thousand times
+- nor_cuts:     JFFS2 and UBIFS on a flash chip that outlives QEMU
+- nand_cuts:    UBIFS on simulated NAND, with the power cuts that UBI emulates
+- amplification: what is programmed for each byte written, by block size
 """

@@ -19,11 +19,12 @@ FIND_DISK = (
 )
 SECTORS = "awk '{ printf \"%.0f\\n\", $7 * 512 }' /run/disk/stat"
 # A histogram of the lengths that are programmed: the simulator itself counts erasures only.
-NAND = """mkdir -p /media
-modprobe nandsim first_id_byte=0x20 second_id_byte=0xa1 third_id_byte=0x00 fourth_id_byte=0x15 {options}
-for module in zstd deflate lzo ubi ubifs jffs2; do modprobe $module; done
-echo 'p:programmed mtd_write_oob len=+4(+0(%sp)):u32' > /sys/kernel/tracing/kprobe_events
+COUNT = """echo 'p:programmed mtd_write_oob len=+4(+0(%sp)):u32' > /sys/kernel/tracing/kprobe_events
 echo 'hist:keys=len' > /sys/kernel/tracing/events/kprobes/programmed/trigger"""
+NAND = f"""mkdir -p /media
+modprobe nandsim first_id_byte=0x20 second_id_byte=0xa1 third_id_byte=0x00 fourth_id_byte=0x15 {{options}}
+for module in zstd deflate lzo ubi ubifs jffs2; do modprobe $module; done
+{COUNT}"""
 # Metadata a second after the data, so that every write has its own: on a device minutes lie between two writes.
 AT_ONCE = "echo 100 > /proc/sys/vm/dirty_expire_centisecs; echo 50 > /proc/sys/vm/dirty_writeback_centisecs"
 PROGRAMMED = (

@@ -60,7 +60,7 @@ def build(order: Order) -> Path:
     output = (order.output or Path(f"lastgasp-agent-{target.name}")).absolute()
     with _folder(order.keep) as folder:
         main = stage.stage(folder / "modules", order.main)
-        plan = generate(runs_nuitka, main, python, [], folder)
+        plan = generate(runs_nuitka, main, python, stage.cold_modules(), folder)
         program = folder / "program"
         compile_program(compiler, plan, python, program, order.jobs)
         prefixes = [path for path in interpreter.ask(runs_nuitka)[2] if path not in ("/usr", "/usr/local")]

@@ -18,16 +18,16 @@ SLIM = Path(__file__).with_name("slim.c")
 WRAPPED = ("main", "patchInspectModule", "Py_InitializeFromConfig")
 # What Nuitka's own build would write to build_definitions.h for the flags of generate.FLAGS.
 DEFINITIONS = {
-    "NO_PYTHON_WARNINGS": "1",
+    "NO_PYTHON_WARNINGS": "0",
     "NUITKA_HAS_FROZEN_MODULES_BOOL": "0",
     "NUITKA_MAIN_IS_PACKAGE_BOOL": "0",
     "NUITKA_MAIN_MODULE_NAME": '"__main__"',
     "SYSFLAG_BYTES_WARNING": "0",
     "SYSFLAG_DONTWRITEBYTECODE": "1",
-    "SYSFLAG_ISOLATED": "0",  # would empty sys.path; slim.c isolates
+    "SYSFLAG_ISOLATED": "0",  # would empty sys.path, before it is needed; slim.c isolates
     "SYSFLAG_NO_RANDOMIZATION": "0",
     "SYSFLAG_NO_SITE": "1",
-    "SYSFLAG_OPTIMIZE": "2",
+    "SYSFLAG_OPTIMIZE": "0",  # of what the library is asked for; see slim.c
     "SYSFLAG_SAFE_PATH": "1",
     "SYSFLAG_UNBUFFERED": "0",
     "SYSFLAG_UTF8": "0",
@@ -41,6 +41,7 @@ MACROS = (
     "_NUITKA_CONSTANTS_FROM_INCBIN",
     "__NUITKA_NO_ASSERT__",
     "_NUITKA_DEPLOYMENT_MODE=1",
+    "_NUITKA_FLAG_ISOLATED=1",  # no import of os.path, for a path hook that the agent does not use
 )
 OPTIONS = (
     "-std=gnu11",

@@ -16,7 +16,7 @@ PLUGIN = Path(__file__).with_name("nuitka_plugin.py")
 FLAGS = (
     "--mode=accelerated",
     "--static-libpython=no",
-    "--python-flag=no_site,no_docstrings,no_asserts,no_annotations,no_warnings",
+    "--python-flag=no_site,no_docstrings,no_asserts,no_annotations",
     # __file__ and tracebacks name "lastgasp/recorder/agent.py", not the build's folder.
     "--file-reference-choice=frozen",
     "--nofollow-imports",
@@ -47,6 +47,7 @@ def generate(interpreter: str, main: Path, python: Python, cold: list[str], fold
         "LASTGASP_INCLUDE": str(python.include),
         "LASTGASP_COLD": ",".join(cold),
         "LASTGASP_PLAN": str(plan),
+        "LASTGASP_SCRIPTS": str(PLUGIN.parents[1]),
         "PYTHONPATH": "",
         "PYTHONHASHSEED": "0",
     }

@@ -2,6 +2,7 @@
  *
  * - main: for "run" start over once with malloc's caches off, before Python is there
  * - Py_InitializeFromConfig: isolated, without site, with CPython's frozen modules, which Nuitka turns off
+ *   and without the package importlib
  * - patchInspectModule: Nuitka's run time imports "inspect", with ast, dis, re and tokenize, only to patch it
  */
 #include <Python.h>
@@ -39,6 +40,8 @@ int __wrap_main(int argc, char **argv) {
 void __wrap_patchInspectModule(PyThreadState *tstate) { (void)tstate; }
 
 PyStatus __wrap_Py_InitializeFromConfig(PyConfig *config) {
+    /* The library's .pyc files are those of level 0; with another one "encodings" is compiled anew (900 kB). */
+    config->optimization_level = 0;
     config->isolated = 1;
     config->use_environment = 0;
     config->user_site_directory = 0;
@@ -49,5 +52,15 @@ PyStatus __wrap_Py_InitializeFromConfig(PyConfig *config) {
     config->install_signal_handlers = 0;
     config->pathconfig_warnings = 0;
     config->code_debug_ranges = 0;
-    return __real_Py_InitializeFromConfig(config);
+    PyStatus status = __real_Py_InitializeFromConfig(config);
+    if (!PyStatus_Exception(status)) {
+        /* The names by which Nuitka's run time wants it; else that would load importlib and warnings. */
+        PyObject *modules = PyImport_GetModuleDict();
+        PyObject *bootstrap = PyDict_GetItemString(modules, "_frozen_importlib");
+        if (bootstrap) {
+            PyDict_SetItemString(modules, "importlib", bootstrap);
+            PyDict_SetItemString(modules, "importlib._bootstrap", bootstrap);
+        }
+    }
+    return status;
 }

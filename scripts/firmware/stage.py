@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 SCRIPTS = Path(__file__).resolve().parents[1]
+POSIX_NAMES = "POSIX_NAMES: tuple[str, ...] = ()"  # in a main file: what the agent uses of posix, filled in here
 MAIN = Path(__file__).with_name("program.py")
 
 
@@ -41,12 +42,17 @@ def stage(folder: Path, main: Path = MAIN) -> Path:
         target = folder / source.relative_to(script.SOURCE)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(without_type_checking(source.read_text()))
+    text = without_type_checking(main.read_text())
+    names = script.IMPORT_SYSTEM_USES | script.posix_names([main, *script.device_modules()])
     copy = folder / "main.py"
-    copy.write_text(without_type_checking(main.read_text()))
+    copy.write_text(text.replace(POSIX_NAMES, f"POSIX_NAMES = {tuple(sorted(names))}"))
     return copy
 
 
-def hot_modules() -> list[str]:
-    """The modules that stay while the agent runs, in the order in which they need one another."""
+def cold_modules() -> list[str]:
+    """The modules that are loaded for a moment only, or by other commands than ``run``."""
     script = bytecode_script()
-    return list(script.in_order(script.HOT_ROOT))
+    hot = script.in_order(script.HOT_ROOT)
+    parts = (source.relative_to(script.SOURCE).with_suffix("").parts for source in script.device_modules())
+    names = (".".join(name) for name in parts if name[-1] != "__init__")
+    return sorted(name for name in names if name not in hot)

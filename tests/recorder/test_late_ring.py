@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,15 @@ from lastgasp.recorder import late_ring, ring_file, selftest
 from lastgasp.recorder.notify import Notify
 
 __all__ = ["device"]  # a fixture
+
+
+@pytest.fixture(autouse=True)
+def own_name() -> Iterator[None]:
+    """Who waits takes the agent's name; here that is the tests' own process."""
+    comm = Path("/proc/self/comm")
+    before = comm.read_text().strip()
+    yield
+    comm.write_text(before)
 
 
 def later(what: Callable[[], object]) -> threading.Thread:
@@ -194,7 +203,7 @@ def test_a_wait_is_ended_by_sigterm(device: Device) -> None:
     device.configure(ring_mount="/proc/nowhere")
     agent = subprocess.Popen([*device.command, "run", "--wait", "--config", str(device.config)], text=True)
     device.agents.append(agent)
-    time.sleep(0.5)
+    until(lambda: Path(f"/proc/{agent.pid}/comm").read_text() == "lastgasp-agent\n")
     assert agent.poll() is None
     agent.terminate()
     assert agent.wait(30) == -15

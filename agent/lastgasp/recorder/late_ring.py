@@ -10,7 +10,7 @@ import posix
 import select
 
 from lastgasp.proc import files, mounts
-from lastgasp.recorder import complain
+from lastgasp.recorder import complain, once
 from lastgasp.recorder.clocks import boot_ms, read_boot_id
 
 TYPE_CHECKING = False
@@ -52,6 +52,9 @@ def open_ring(
             except opener.RingError as error:
                 if error.errno not in COMING:
                     raise
+                if not waited_for:
+                    with once.borrowed("recorder.protect") as protect:
+                        protect.set_name()  # who looks who that is finds "exe" otherwise
                 waited_for = str(error)
             now = boot_ms()
             if notify is not None:

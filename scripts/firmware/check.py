@@ -37,7 +37,7 @@ def dynamic_tags(data: bytes) -> set[int]:
     start = struct.unpack_from("<Q" if wide else "<I", data, 32 if wide else 28)[0]
     size, count = struct.unpack_from("<2H", data, 54 if wide else 42)
     tags: set[int] = set()
-    for at in range(start, start + size * count, size):
+    for at in (start + size * number for number in range(count)):
         if struct.unpack_from("<I", data, at)[0] != PT_DYNAMIC:
             continue
         offset, length = struct.unpack_from("<Q16xQ" if wide else "<I8xI", data, at + (8 if wide else 4))

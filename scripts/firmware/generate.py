@@ -13,6 +13,7 @@ from firmware.sysroot import Python
 
 NUITKA = "4.3"
 PLUGIN = Path(__file__).with_name("nuitka_plugin.py")
+FROZEN = Path(__file__).with_name("frozen.py")
 FLAGS = (
     "--mode=accelerated",
     "--static-libpython=no",
@@ -38,24 +39,31 @@ class Plan:
 
 
 def generate(interpreter: str, main: Path, python: Python, cold: list[str], folder: Path) -> Plan:
-    """Make C out of ``main`` and the package beside it, below ``folder``.
+    """Make C out of ``main`` and the package beside it, and of the bytecode of ``cold``, below ``folder``.
 
     Raises BuildError with what Nuitka says.
     """
     plan = folder / "plan.json"
     environment = os.environ | {
         "LASTGASP_INCLUDE": str(python.include),
-        "LASTGASP_COLD": ",".join(cold),
         "LASTGASP_PLAN": str(plan),
-        "LASTGASP_SCRIPTS": str(PLUGIN.parents[1]),
         "PYTHONPATH": "",
         "PYTHONHASHSEED": "0",
     }
     command = [interpreter, "-m", "nuitka", *FLAGS, f"--user-plugin={PLUGIN}", f"--output-dir={folder}", main.name]
-    done = subprocess.run(command, cwd=main.parent, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode or not plan.is_file():
-        lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
-        raise BuildError("Nuitka failed: " + " | ".join(lines[-3:]))
+    _run("Nuitka", command, main.parent, environment)
+    if not plan.is_file():
+        raise BuildError("Nuitka ended without saying what there is to compile")
     found = json.loads(plan.read_text())
+    table = [interpreter, "-I", "-S", "-B", str(FROZEN), str(Path(found["source_dir"]) / "lastgasp_frozen.c"), *cold]
+    _run("freezing", table, folder, environment)
     adapted = Path(found["adapted_headers"]) if found["adapted_headers"] else None
     return Plan(Path(found["source_dir"]), adapted, Path(found["package"]))
+
+
+def _run(what: str, command: list[str], folder: Path, environment: dict[str, str]) -> None:
+    """Raises BuildError with what the program says last."""
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
+        raise BuildError(f"{what} failed: " + " | ".join(lines[-3:]))

@@ -4,8 +4,6 @@ A user plugin (--user-plugin=FILE) for the version that ``generate.NUITKA`` name
 Nuitka's public interface. Its orders come by the environment:
 
 * LASTGASP_INCLUDE: the folder of the *device's* Python.h
-* LASTGASP_COLD: modules that are kept as bytecode, separated by commas
-* LASTGASP_SCRIPTS: the folder of build-bytecode
 * LASTGASP_PLAN: the file that tells what there is to compile, as JSON
 """
 
@@ -24,10 +22,6 @@ class NuitkaPluginFirmware(NuitkaPluginBase):  # type: ignore[misc,unused-ignore
 
     plugin_name = "lastgasp-firmware"
     plugin_desc = "Cross compilation of the lastgasp agent."
-
-    def __init__(self) -> None:
-        sys.path.append(os.environ["LASTGASP_SCRIPTS"])
-        self.cold = set(filter(None, os.environ["LASTGASP_COLD"].split(",")))
 
     def onCompilationStartChecks(self) -> None:
         """Before anything is compiled."""
@@ -62,13 +56,3 @@ class NuitkaPluginFirmware(NuitkaPluginBase):  # type: ignore[misc,unused-ignore
         with open(os.environ["LASTGASP_PLAN"], "w") as file:
             json.dump(plan, file)
         sys.exit(0)
-
-    def decideCompilation(self, module_name: object) -> str | None:
-        """Which modules stay bytecode."""
-        return "bytecode" if str(module_name) in self.cold else None
-
-    def onFrozenModuleBytecode(self, module_name: object, is_package: bool, bytecode: object) -> object:
-        """A module's bytecode, as the bytecode package has it: without positions and this host's paths."""
-        script: Any = import_module("firmware.stage").bytecode_script()
-        name = str(module_name)
-        return script.compile_stripped(script.path_of(name), name.rpartition(".")[2]) if name in self.cold else bytecode

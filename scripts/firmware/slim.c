@@ -39,7 +39,10 @@ int __wrap_main(int argc, char **argv) {
 
 void __wrap_patchInspectModule(PyThreadState *tstate) { (void)tstate; }
 
+extern const struct _frozen lastgasp_frozen[]; /* of frozen.py */
+
 PyStatus __wrap_Py_InitializeFromConfig(PyConfig *config) {
+    PyImport_FrozenModules = lastgasp_frozen;
     /* The library's .pyc files are those of level 0; with another one "encodings" is compiled anew (900 kB). */
     config->optimization_level = 0;
     config->isolated = 1;

@@ -3,24 +3,14 @@
 from __future__ import annotations
 
 import ast
-from importlib.machinery import SourceFileLoader
-from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
-from typing import Any
 
-SCRIPTS = Path(__file__).resolve().parents[1]
+from firmware import bytecode
+
+# Of posix, by importlib of 3.11 to 3.14.
+IMPORT_SYSTEM_USES = {"environ", "fspath", "getcwd", "listdir", "stat"}
 POSIX_NAMES = "POSIX_NAMES: tuple[str, ...] = ()"  # in a main file: what the agent uses of posix, filled in here
 MAIN = Path(__file__).with_name("program.py")
-
-
-def bytecode_script() -> Any:
-    """scripts/build-bytecode as a module: it knows what runs on a device."""
-    loader = SourceFileLoader("build_bytecode", str(SCRIPTS / "build-bytecode"))
-    spec = spec_from_loader("build_bytecode", loader)
-    assert spec
-    module = module_from_spec(spec)
-    loader.exec_module(module)
-    return module
 
 
 def without_type_checking(source: str) -> str:
@@ -36,23 +26,28 @@ def without_type_checking(source: str) -> str:
 
 
 def stage(folder: Path, main: Path = MAIN) -> Path:
-    """Write the modules and the main file below ``folder``, which is empty; returns the main file."""
-    script = bytecode_script()
-    for source in script.device_modules():
-        target = folder / source.relative_to(script.SOURCE)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(without_type_checking(source.read_text()))
+    """Write what is compiled, and the main file, below ``folder``; returns the main file."""
+    cold = cold_modules()
+    for source in bytecode.device_modules():
+        if module_name(source) not in cold:
+            target = folder / source.relative_to(bytecode.SOURCE)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(without_type_checking(source.read_text()))
     text = without_type_checking(main.read_text())
-    names = script.IMPORT_SYSTEM_USES | script.posix_names([main, *script.device_modules()])
+    names = bytecode.posix_names([main, *bytecode.device_modules()]) | IMPORT_SYSTEM_USES
     copy = folder / "main.py"
     copy.write_text(text.replace(POSIX_NAMES, f"POSIX_NAMES = {tuple(sorted(names))}"))
     return copy
 
 
+def module_name(source: Path) -> str:
+    """The name by which a source is imported."""
+    parts = source.relative_to(bytecode.SOURCE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
 def cold_modules() -> list[str]:
-    """The modules that are loaded for a moment only, or by other commands than ``run``."""
-    script = bytecode_script()
-    hot = script.in_order(script.HOT_ROOT)
-    parts = (source.relative_to(script.SOURCE).with_suffix("").parts for source in script.device_modules())
-    names = (".".join(name) for name in parts if name[-1] != "__init__")
-    return sorted(name for name in names if name not in hot)
+    """The modules that are loaded for a moment only, or by other commands than ``run``: they stay bytecode."""
+    hot = bytecode.in_order(bytecode.HOT_ROOT)
+    sources = [source for source in bytecode.device_modules() if source.name != "__init__.py"]
+    return sorted(name for name in map(module_name, sources) if name not in hot)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from firmware import stage
+from firmware import bytecode
 
 # Of sys: what differs between the host that compiles and the device, or what Nuitka sets to the host's.
 OF_THE_HOST = {
@@ -15,7 +15,7 @@ OF_THE_HOST = {
     "executable", "float_info", "hash_info", "hexversion", "implementation", "int_info", "maxsize", "maxunicode",
     "path", "platlibdir", "prefix", "stdlib_module_names", "thread_info", "version", "version_info",
 }  # fmt: skip
-SOURCES = {str(path.relative_to(path.parents[2])): path for path in stage.bytecode_script().device_modules()}
+SOURCES = {str(path.relative_to(bytecode.SOURCE)): path for path in bytecode.device_modules()}
 
 
 def folded(source: str) -> Iterator[str]:

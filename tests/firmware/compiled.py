@@ -43,3 +43,12 @@ def program(arch: str, factory: pytest.TempPathFactory) -> Path:
     if refused.exists():
         pytest.skip(refused.read_text())
     return target
+
+
+def native(factory: pytest.TempPathFactory) -> Path:
+    """The one for this host, which has to have the library that it is linked with."""
+    made = program("x86_64", factory)
+    done = subprocess.run([str(made), "--version"], capture_output=True, text=True, check=False)
+    if "error while loading shared libraries" in done.stderr:
+        pytest.skip(f"{done.stderr.strip()}; on Debian 12: apt-get install libpython3.11")
+    return made

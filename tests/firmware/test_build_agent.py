@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from compiled import build_agent, program
+from compiled import build_agent, native
 from test_command import Device
 
 from firmware import bytecode, check, stage, targets
@@ -22,7 +22,7 @@ from lastgasp.recorder.usage import HELP
 
 @pytest.fixture
 def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return program("x86_64", tmp_path_factory)
+    return native(tmp_path_factory)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from compiled import DIFFERENTIAL, ROOT, program
+from compiled import DIFFERENTIAL, ROOT, native
 
 from lastgasp.timeline.load import load as load_ring
 from trees import load
@@ -31,7 +31,7 @@ def record(command: list[str], tree: str, folder: Path) -> bytes:
 def test_of_the_same_tree_the_ring_has_the_same_bytes(
     tree: str, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    compiled = program("x86_64", tmp_path_factory)
+    compiled = native(tmp_path_factory)
     expected = record([sys.executable, "-B", str(DIFFERENTIAL)], tree, tmp_path / "interpreted")
     assert record([str(compiled)], tree, tmp_path / "compiled") == expected
 

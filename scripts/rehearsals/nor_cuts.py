@@ -10,6 +10,7 @@ seen there was written behind others that had been synced.
 """
 
 import copy
+import io
 import random
 import re
 import shutil
@@ -22,6 +23,8 @@ from pathlib import Path
 from bed.bench import Setup
 from bed.flash import AST2600, SABRELITE, FlashBoard
 from lastgasp.pull.image.rings import rings
+from lastgasp.ring.scan import scan
+from lastgasp.timeline.load import newest_versions
 from rehearsals import parts
 from rehearsals.amplification import CHURN
 from rehearsals.checks import Checks
@@ -29,7 +32,7 @@ from rehearsals.crash_images import closed, holes
 from rehearsals.device import Bench, Device, device
 from rehearsals.media import RING
 from rehearsals.power_cut import HURRY
-from rehearsals.promises import Promises, Write, blocks_in
+from rehearsals.promises import Promises, Write
 from rehearsals.recordings import Told
 
 RUNS = 2
@@ -193,8 +196,8 @@ def _mount_each(bench: Bench, setup: Setup, flash: Flash, cuts: list[Cut], check
 
 def _unlike(chip: Path, ring: bytes) -> list[str]:
     """What our own reader of chips does not find in one where the kernel does."""
-    blocks = blocks_in(ring)
+    found = {(block.number, block.write_number) for block in newest_versions(scan(io.BytesIO(ring)).blocks)}
     with rings(str(chip)) as findings:
-        kept = {place.write_number for one in findings.rings for place in one.places.values()}
-    missing = [write.number for write in blocks.values() if write.number not in kept]
-    return [f"{len(missing)} of {len(blocks)} blocks are not found in the chip as it is"] if missing else []
+        kept = {(place.number, place.write_number) for one in findings.rings for place in one.places.values()}
+    missing = found - kept
+    return [f"{len(missing)} of {len(found)} blocks are not found in the chip as it is"] if missing else []

@@ -21,6 +21,5 @@ One module per idea, and each knows only those above it in this list:
 - promises:     which blocks a ring must hold after a cut
 - crash_images: ext4, cut a thousand times
 - nor_cuts:     JFFS2 and UBIFS on a flash chip that outlives QEMU
-- nand_cuts:    UBIFS on simulated NAND, with the power cuts that UBI emulates
 - amplification: what is programmed for each byte written, by block size
 """

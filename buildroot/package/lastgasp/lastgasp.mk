@@ -7,7 +7,8 @@
 LASTGASP_VERSION = 0.1.0
 LASTGASP_SITE = $(realpath $(BR2_EXTERNAL_LASTGASP_PATH)/..)
 LASTGASP_SITE_METHOD = local
-LASTGASP_LICENSE = MIT
+# libpython and zlib are part of the tiny program.
+LASTGASP_LICENSE = MIT$(if $(BR2_PACKAGE_LASTGASP_TINY),$(comma) Python-2.0 (libpython)$(comma) Zlib (zlib))
 LASTGASP_LICENSE_FILES = LICENSE
 LASTGASP_DEPENDENCIES = host-python3
 # Of a checkout, what the build needs.
@@ -35,14 +36,24 @@ endef
 endif
 
 ifeq ($(BR2_PACKAGE_LASTGASP_TINY),y)
-# libpython is part of the program.
-LASTGASP_LICENSE := $(LASTGASP_LICENSE), Python-2.0 (libpython)
-# host-python3 has had it downloaded, and checked against Buildroot's hash.
-LASTGASP_PYTHON_SOURCE = $(or $(PYTHON3_OVERRIDE_SRCDIR),$(PYTHON3_DL_DIR)/$(PYTHON3_SOURCE))
+# host-python3 has had the tarball downloaded, and checked against
+# Buildroot's hash; its Python lacks the module that unpacks it.
+ifeq ($(PYTHON3_OVERRIDE_SRCDIR),)
+LASTGASP_PYTHON_SOURCE = $(@D)/cpython
+define LASTGASP_UNPACK_PYTHON
+	mkdir -p $(@D)/cpython
+	$(call suitable-extractor,$(PYTHON3_SOURCE)) $(PYTHON3_DL_DIR)/$(PYTHON3_SOURCE) | \
+		$(TAR) --strip-components=1 -C $(@D)/cpython $(TAR_OPTIONS) -
+endef
+LASTGASP_PRE_BUILD_HOOKS += LASTGASP_UNPACK_PYTHON
+else
+LASTGASP_PYTHON_SOURCE = $(PYTHON3_OVERRIDE_SRCDIR)
+endif
+LASTGASP_DEPENDENCIES += host-libzlib
 define LASTGASP_BUILD_CMDS
 	$(LASTGASP_BUILD_ENV) $(LASTGASP_PYTHON) $(@D)/scripts/build-agent \
 		-o $(@D)/lastgasp-agent --jobs $(PARALLEL_JOBS) \
-		--tiny $(LASTGASP_PYTHON_SOURCE) \
+		--tiny $(LASTGASP_PYTHON_SOURCE) --zlib $(HOST_LIBZLIB_DIR) \
 		--python $(LASTGASP_PYTHON) --cc "$(TARGET_CC)"
 endef
 endif

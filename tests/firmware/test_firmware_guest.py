@@ -55,12 +55,15 @@ def start_by_init(there: Device) -> None:
 
 def test_a_real_kill_is_recorded_and_read_back_after_the_next_boot(bench: Bench) -> None:
     disk = parts.fresh_disk(bench.file("kill.ext4"), "16M")
-    script = [(ROOT / "agent/service/lastgasp.sysv", INIT.lstrip("/"))]
+    installed = bench.file("S01lastgasp")
+    installed.write_bytes((ROOT / "agent/service/lastgasp.sysv").read_bytes())
+    installed.chmod(0o755)
+    script = [(installed, INIT.lstrip("/"))]
     with booted(bench, "kill", disk, script) as there:
         start_by_init(there)
         there.ask('mark "before the leak"', SLOW_S)
         leak = "/opt/leakd 1200 & echo $!; wait $!; echo $?"
-        pid, status = there.guest.check(leak, SLOW_S).split()
+        pid, *_, status = there.guest.check(leak, SLOW_S).split()
         assert int(status) == KILLED_STATUS
         there.guest.check("sleep 5", SLOW_S)
         log = there.kernel_log()

@@ -81,7 +81,8 @@ def _leak(bench: Bench, name: str, settings: dict[str, str], iops: int | None, c
         checks.measured(f"Linux {there.guest.check('uname -r').strip()}, up after {there.guest.boot_s:.1f} s")
         selftest = there.ask("selftest").splitlines()
         absent = [line.split()[1].rstrip(":") for line in selftest if line.startswith("absent")]
-        checks.check(absent == ["/dev/pmsg0", "/proc/config.gz"], f"selftest: absent is {', '.join(absent) or 'nothing'}")
+        expected = ["/dev/pmsg0", "/proc/config.gz"]
+        checks.check(absent == expected, f"selftest: absent is {', '.join(absent) or 'nothing'}")
         there.start()
         there.ask('mark "before the leak"')
         pid = _run_leaker(there, checks)

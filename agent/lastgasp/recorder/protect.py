@@ -3,7 +3,7 @@
 Locking: when memory is short the kernel drops file pages first, and those are the interpreter's code; an
 unlocked agent was blind for 7.9 s across an OOM on a slow disk, a locked one missed nothing. Only pages that are
 touched get locked (MCL_ONFAULT), so that locking does not make the agent larger. mlockall(2) is called through
-``_ctypes`` (72 kB; the ``ctypes`` package around it would cost 590 kB).
+``_ctypes`` (72 kB; the ``ctypes`` package around it would cost 590 kB), where the interpreter has no ``_tiny`` for it.
 """
 
 import posix
@@ -57,13 +57,19 @@ def lock_memory() -> int:
     """Keep every page that the agent touches, now and later, in RAM. Returns 0 or an errno (ENOSYS: no _ctypes)."""
     if not may_lock(files.read(b"/proc/self/status", 4096) or b"", files.read(b"/proc/self/limits", 4096) or b""):
         return 1
+    flags = MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT
+    if posix.uname().machine.encode().startswith(SHIFTED):
+        flags <<= 13
+    try:
+        import _tiny  # type: ignore[import-not-found]  # of scripts/firmware/tiny
+
+        return _tiny.mlockall(flags)  # type: ignore[no-any-return]
+    except ImportError:
+        pass
     try:
         import _ctypes
     except ImportError:
         return 38
-    flags = MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT
-    if posix.uname().machine.encode().startswith(SHIFTED):
-        flags <<= 13
     try:
         library = _ctypes.dlopen(None, 2)  # type: ignore[arg-type]
         return 0 if _ctypes.call_function(_ctypes.dlsym(library, "mlockall"), (flags,)) == 0 else 1

@@ -14,9 +14,11 @@ AGENT = Path(__file__).parents[2] / "agent"
 DEVICE = ("proc", "ring", "recorder")
 LAPTOP_FILES = {"ring/definition.py", "ring/parts.py", "ring/payload.py", "ring/scan.py", "ring/source.py"}
 
-# Built into the interpreter or small C modules; what each costs is in the benchmark's module table.
+# Built into the interpreter or small C modules; what each costs is in the benchmark's module table. _tiny is ours, of
+# scripts/firmware/tiny/main.c.
 ALLOWED = {
-    "_ctypes", "_signal", "_socket", "_struct", "binascii", "posix", "select", "sys", "time", "zlib", "__future__",
+    "_ctypes", "_signal", "_socket", "_struct", "_tiny", "binascii", "posix", "select", "sys", "time", "zlib",
+    "__future__",
 }  # fmt: skip
 MAY_IMPORT = {
     "proc": {"proc"},

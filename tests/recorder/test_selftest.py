@@ -84,7 +84,11 @@ def test_where_the_kernel_tells_how_it_was_built_that_is_said(
     assert found["/dev/pmsg0"].endswith("; here no CONFIG_PSTORE, CONFIG_PSTORE_RAM=m, no CONFIG_PSTORE_PMSG)")
 
 
-@pytest.mark.parametrize("raw", [b"", b"rubbish", gzip.compress(b"CONFIG_PSI=y\n")[:20], gzip.compress(bytes(99))])
+@pytest.mark.parametrize(
+    "raw",
+    [b"", b"rubbish", gzip.compress(b"CONFIG_PSI=y\n")[:20], gzip.compress(bytes(99))],
+    ids=["empty", "rubbish", "cut", "zeros"],
+)
 def test_a_configuration_that_cannot_be_read_is_no_answer(raw: bytes, fake: FakeProc) -> None:
     fake.write("config.gz", raw)
     assert not kernel_config.read(fake.root)

@@ -20,10 +20,11 @@ LASTGASP_OVERRIDE_SRCDIR_RSYNC_EXCLUSIONS = \
 	--exclude=__pycache__
 
 LASTGASP_PYTHON = $(HOST_DIR)/bin/python3
+# It waits for a timer nearly all the time: size counts, also in memory.
 LASTGASP_BUILD_ENV = \
 	$(TARGET_MAKE_ENV) \
 	PYTHONDONTWRITEBYTECODE=1 \
-	CFLAGS="$(TARGET_CFLAGS)" \
+	CFLAGS="$(TARGET_CFLAGS) -Os" \
 	LDFLAGS="$(TARGET_LDFLAGS)"
 
 ifeq ($(BR2_PACKAGE_LASTGASP_COMPILED),y)

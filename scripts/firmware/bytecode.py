@@ -18,6 +18,13 @@ SOURCE = Path(__file__).resolve().parents[2] / "agent"
 DEVICE_PACKAGES = ("proc", "ring", "recorder")
 LAPTOP_MODULES = ("ring/definition.py", "ring/parts.py", "ring/payload.py", "ring/scan.py", "ring/source.py")
 HOT_ROOT = "lastgasp.recorder.agent"
+# Where newer CPythons find the number of a name, at each call (seen with 3.13.15; 3.13.0 knew it without).
+LOOKED_UP = {
+    "confstr": "confstr_names",
+    "fpathconf": "pathconf_names",
+    "pathconf": "pathconf_names",
+    "sysconf": "sysconf_names",
+}
 
 
 class Strip(ast.NodeTransformer):
@@ -129,10 +136,11 @@ def device_modules() -> Iterator[Path]:
 
 
 def posix_names(paths: Iterable[Path]) -> set[str]:
-    """What these sources use of ``posix``, as ``posix.NAME``."""
-    return {
+    """What these sources use of ``posix``, as ``posix.NAME``, and what that looks up there itself."""
+    used = {
         node.attr
         for path in paths
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "posix"
     }
+    return used | {LOOKED_UP[name] for name in used if name in LOOKED_UP}

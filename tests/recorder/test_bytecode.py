@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from test_command import Device, until
 
+from firmware import bytecode
 from lastgasp.analysis.cost import cost
 
 ROOT = Path(__file__).parents[2]
@@ -65,6 +66,13 @@ def test_all_that_the_agent_is_asked_for_works_without_what_the_tree_leaves_out(
     assert device.stop(agent) == (0, "")
     assert [sorted(values) for values in device.events("config")] == [["read"], ["error"]]
     assert device.events("alert")
+
+
+def test_what_posix_itself_looks_up_there_stays() -> None:
+    """With CPython 3.13.15 the agent ended at its start: sysconf() asks posix.sysconf_names."""
+    names = bytecode.posix_names(bytecode.device_modules())
+    assert {"sysconf", "sysconf_names"} <= names
+    assert not {"confstr_names", "pathconf_names", "fork"} & names, "and nothing more"
 
 
 def test_tuning_works_there(device: Device) -> None:

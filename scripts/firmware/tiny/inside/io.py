@@ -60,9 +60,11 @@ class File:
         return len(data)
 
     def flush(self) -> None:
-        """What could not be written still waits. Raises OSError."""
-        while self.waiting:
-            del self.waiting[: posix.write(self.fd, self.waiting)]
+        """What could not be written is given up: told once, not again at the end. Raises OSError."""
+        waiting = self.waiting
+        self.waiting = bytearray()
+        while waiting:
+            del waiting[: posix.write(self.fd, waiting)]
 
 
 def open(file: "int | str", mode: str = "r", *_: object, **__: object) -> File:

@@ -16,7 +16,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from compiled import DIFFERENTIAL
 from test_command import Device
+from test_differential import TREES, record
 
 from firmware import bytecode
 from firmware.errors import BuildError
@@ -136,9 +138,11 @@ def test_a_python_of_another_version_cannot_freeze(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    output = tmp_path_factory.mktemp("tiny") / "lastgasp-agent"
+    folder = tmp_path_factory.mktemp("tiny")
+    output, main = folder / "lastgasp-agent", folder / "main.py"
     assert SOURCE
-    words = [sys.executable, str(BUILD), "--tiny", SOURCE, "--arch", "x86_64", "-o", str(output)]
+    main.write_text(DIFFERENTIAL.read_text() + (frozen.INSIDE / "start.py").read_text())
+    words = [sys.executable, str(BUILD), "--tiny", SOURCE, "--arch", "x86_64", "-o", str(output), "--main", str(main)]
     subprocess.run(words, check=True)
     return output
 
@@ -176,6 +180,13 @@ def test_it_answers_every_command(device: Device) -> None:
 
 
 @needs_source
+@pytest.mark.parametrize("tree", TREES)
+def test_of_the_same_tree_the_ring_has_the_same_bytes(tree: str, tiny: Path, tmp_path: Path) -> None:
+    expected = record([sys.executable, "-B", str(DIFFERENTIAL)], tree, tmp_path / "interpreted")
+    assert record([str(tiny)], tree, tmp_path / "tiny") == expected
+
+
+@needs_source
 def test_it_dumps_the_ring_byte_for_byte(device: Device, tiny: Path) -> None:
     agent = device.start()
     assert device.stop(agent) == (0, "")
@@ -206,7 +217,8 @@ def test_it_opens_no_file_and_heeds_no_environment_at_its_start(tiny: Path) -> N
     words = ["strace", "-f", "-e", "trace=file", str(tiny), "version"]
     done = subprocess.run(words, capture_output=True, text=True, check=True, env=dict(os.environ) | environment)
     assert done.stdout.startswith("lastgasp-agent ")
-    assert [line for line in done.stderr.splitlines() if line.startswith("open")] == []
+    opened = re.findall(r'^open\w*\(.*?"(.*?)"', done.stderr, flags=re.M)
+    assert set(opened) <= {"/etc/localtime"}  # by the time module
 
 
 @needs_source

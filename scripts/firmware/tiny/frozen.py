@@ -1,7 +1,8 @@
 """The table of frozen modules, as C: our start of the interpreter, then the agent.
 
-    PYTHON frozen.py FILE.c
+    PYTHON frozen.py FILE.c [MAIN]
 
+MAIN takes the place of inside/start.py, for tests.
 PYTHON has to be of the minor version that the program gets, whose bytecode it is. The code is not CPython's own way to
 freeze: no deepfreeze (0.6 MB of memory), no docstrings, annotations, assertions and positions.
 """
@@ -83,4 +84,7 @@ def imports(path: Path) -> set[str]:
 
 
 if __name__ == "__main__":
-    Path(sys.argv[1]).write_text("".join(table(sources())))
+    chosen = sources()
+    if len(sys.argv) > 2:
+        chosen["start"] = Path(sys.argv[2])
+    Path(sys.argv[1]).write_text("".join(table(chosen)))

@@ -20,7 +20,7 @@ from pathlib import Path
 from bed.errors import BedError
 from bed.packages import Archive
 from firmware import build as compiled
-from firmware import check, targets
+from firmware import check, stage, targets
 from firmware.errors import BuildError, Unavailable
 from firmware.targets import Target
 from firmware.tiny import library, source
@@ -74,7 +74,7 @@ def build(order: compiled.Order, python_source: Path, zlib_source: Path | None =
             zlib = library.find_zlib(debian_zlib(target), target)
         made = library.make_python(tree, python, tools, zlib, folder / "python")
         program = folder / "program"
-        link(program, python, made, zlib, tools)
+        link(program, python, made, zlib, tools, [] if order.main == stage.MAIN else [order.main.resolve()])
         check_program(program, target, [str(folder), str(tree.folder), str(zlib.library.parent)])
         output.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(program, output)
@@ -102,11 +102,11 @@ def debian_zlib(target: Target) -> Path:
         raise Unavailable(str(error)) from None
 
 
-def link(program: Path, python: str, made: Library, zlib: Zlib, tools: Tools) -> None:
-    """Freeze the modules and link them. Raises BuildError."""
+def link(program: Path, python: str, made: Library, zlib: Zlib, tools: Tools, start: list[Path]) -> None:
+    """Freeze the modules, with another ``start`` if there is one, and link them. Raises BuildError."""
     folder = program.parent
     table = folder / "frozen.c"
-    library.run([python, "-I", "-S", "-B", str(HERE / "frozen.py"), str(table)], folder)
+    library.run([python, "-I", "-S", "-B", str(HERE / "frozen.py"), str(table), *map(str, start)], folder)
     includes = [f"-I{path}" for path in made.includes]
     objects = []
     for path, more in ((HERE / "main.c", includes), (HERE / "absent.c", ["-fno-builtin"]), (table, includes)):

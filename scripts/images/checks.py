@@ -168,7 +168,8 @@ def told(machine: Machine, folder: Path, checks: Checks, keep_text: Path | None)
     if keep_text:
         keep_text.write_text(found.text)
     answer = " ".join(found.report["answer"])
-    checks.check(answer.startswith("leakd") and "leak" in answer, f"lastgasp report: {answer}")
+    # Of a leak of under a minute that is sometimes "leakd leaks", sometimes "Most likely leakd filled the memory".
+    checks.check("leakd" in answer.partition(". ")[0], f"the answer of lastgasp report names leakd: {answer}")
     victims = [kill["victim"] for kill in found.report["ooms"]]
     checks.check(victims == ["leakd"], f"it tells of one kill: {', '.join(victims)}")
     checks.check(len(found.recording.boots) == 2, f"boots in the recording: {len(found.recording.boots)}")

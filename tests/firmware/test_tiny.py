@@ -22,7 +22,8 @@ from test_differential import TREES, record
 
 from firmware import bytecode
 from firmware.errors import BuildError
-from firmware.tiny import frozen, program, source
+from firmware.targets import TARGETS
+from firmware.tiny import frozen, library, program, source
 from lastgasp.recorder.usage import HELP
 
 ROOT = Path(__file__).parents[2]
@@ -131,6 +132,16 @@ def test_a_python_of_another_version_cannot_freeze(tmp_path: Path) -> None:
         program.host_python(str(script), "3.12")
     with pytest.raises(BuildError, match="not found"):
         program.host_python(str(tmp_path / "absent"), "3.12")
+
+
+@pytest.mark.parametrize(("arch", "options"), [("7", ["-mthumb"]), ("6", []), (None, [])])
+def test_arm_gets_its_shorter_instructions_from_version_7(arch: str | None, options: list[str], tmp_path: Path) -> None:
+    """Before that, they cannot pass floating point numbers as the libc wants them."""
+    compiler = tmp_path / "cc"
+    says = f"#define __arm__ 1\n#define __ARM_ARCH {arch}\n" if arch else "#define __aarch64__ 1\n"
+    compiler.write_text(f"#!/bin/sh\nprintf '{says}'\n")
+    compiler.chmod(0o755)
+    assert library.Tools((str(compiler),), TARGETS["armv7"], (), (), 1).smaller() == options
 
 
 # -- the program ---------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from firmware.errors import BuildError
-from firmware.targets import Target, first_line
+from firmware.targets import Target, first_line, macros
 from firmware.tiny.source import Source
 
 # The extension modules, as Modules/Setup names them. _imp, _signal, posix and time are in every libpython.
@@ -56,6 +56,7 @@ ANSWERS = {
     "ac_cv_file__dev_ptc": "no",
     "ac_cv_header_libintl_h": "no",
 }
+THUMB2_FROM = 7  # __ARM_ARCH
 ZLIB = ("adler32", "crc32", "deflate", "inffast", "inflate", "inftrees", "trees", "zutil")
 
 
@@ -72,8 +73,24 @@ class Tools:
 
     def compile(self, source: Path, output: Path, *more: str) -> None:
         """Raises BuildError with the compiler's first error."""
-        words = [*self.compiler, *self.cflags, *OPTIONS, "-w", *more, "-c", str(source), "-o", str(output)]
+        words = [
+            *self.compiler,
+            *self.cflags,
+            *OPTIONS,
+            *self.smaller(),
+            "-w",
+            *more,
+            "-c",
+            str(source),
+            "-o",
+            str(output),
+        ]
         run(words, output.parent)
+
+    def smaller(self) -> list[str]:
+        """The shorter instructions, where the processor has two sets of them (Buildroot's default is the longer)."""
+        has = macros([*self.compiler, *self.cflags])
+        return ["-mthumb"] if "__arm__" in has and int(has.get("__ARM_ARCH", 0)) >= THUMB2_FROM else []
 
     def beside(self, name: str) -> str:
         """``ar``, ``readelf``: the compiler's own, by its own word or its name; else the host's."""
@@ -109,7 +126,7 @@ def make_python(source: Source, python: str, tools: Tools, zlib: Zlib, folder: P
     (folder / "Modules").mkdir(parents=True)
     (folder / "Modules/Setup.local").write_text(SETUP)
     maps = (f"-ffile-prefix-map={source.folder}=.", f"-ffile-prefix-map={folder}=.")
-    flags = [*tools.cflags, *OPTIONS, *maps, *(f"-I{path}" for path in zlib.include)]
+    flags = [*tools.cflags, *OPTIONS, *tools.smaller(), *maps, *(f"-I{path}" for path in zlib.include)]
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "_PYTHON"))},
         **ANSWERS,
